@@ -1,0 +1,57 @@
+/**
+ * The names Coxswain adds to Kubernetes objects (annotations) and to Docker objects (labels).
+ * Labels on Docker objects are a format: containers outlive Coxswain, so a name here is never reused with another meaning.
+ */
+
+const PREFIX = 'coxswain.dev';
+
+/** Annotations people write in manifests. */
+export const ANNOTATION = {
+  /** Pod template: "8000-8009", the pinned host ports of the replicas. */
+  hostPorts: `${PREFIX}/host-ports`,
+  /** Pod template: the address those ports are published on; default 127.0.0.1. */
+  hostIp: `${PREFIX}/host-ip`,
+  /** Pod template: "deployment/postgres", comma separated. */
+  dependsOn: `${PREFIX}/depends-on`,
+  /** Secret: comma separated keys that get a random value, e.g. "password". */
+  generate: `${PREFIX}/generate`,
+  /** HorizontalPodAutoscaler: e.g. "120s". */
+  syncPeriod: `${PREFIX}/sync-period`,
+  window: `${PREFIX}/window`,
+  /** Ingress: comma separated path prefixes whose requests are counted, and patterns that are not. */
+  countPaths: `${PREFIX}/count-paths`,
+  uncountedPaths: `${PREFIX}/uncounted-paths`,
+  // Written by Coxswain:
+  /** On a pod: the pinned host port it holds. */
+  hostPort: `${PREFIX}/host-port`,
+  /** On every object from the manifests directory: the file it came from, relative to that directory. */
+  source: `${PREFIX}/source`,
+  /** On a Deployment: `spec.replicas` as its manifest last said it, so that a scale is not undone by an unchanged manifest. */
+  declaredReplicas: `${PREFIX}/declared-replicas`,
+  revision: 'deployment.kubernetes.io/revision',
+  restartedAt: 'kubectl.kubernetes.io/restartedAt',
+} as const;
+
+/** Labels on Docker containers, networks and volumes. */
+export const LABEL = {
+  instance: `${PREFIX}/instance`,
+  namespace: `${PREFIX}/namespace`,
+  pod: `${PREFIX}/pod`,
+  podUid: `${PREFIX}/pod-uid`,
+  /** "Deployment/acts" or "" for a pod declared by itself. */
+  owner: `${PREFIX}/owner`,
+  templateHash: `${PREFIX}/template-hash`,
+  hashVersion: `${PREFIX}/hash-version`,
+  hostPort: `${PREFIX}/host-port`,
+  /** How many containers this pod had before this one. */
+  restartCount: `${PREFIX}/restart-count`,
+  /** The pod's labels as compact JSON, so that a pod can be rebuilt from its container alone. */
+  podLabels: `${PREFIX}/pod-labels`,
+  /** Terminating pods stay terminating over a restart of the control plane: the name of the claim on a volume. */
+  claim: `${PREFIX}/claim`,
+} as const;
+
+/** Bumped when the meaning of the template hash changes; a container with an older version is compared by nothing and kept. */
+export const HASH_VERSION = '1';
+
+export const POD_TEMPLATE_HASH_LABEL = 'pod-template-hash';

@@ -1,0 +1,92 @@
+/**
+ * What was seen: Docker's containers, networks, volumes and images, probe results and what the ingress acknowledged.
+ * Filled by observe/, read by reconcile/. Times are milliseconds of the control plane's monotonic clock unless they say otherwise.
+ */
+
+export type ContainerPhase = 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead';
+
+/** One container of this instance. Source: GET /containers/json and, after a change, GET /containers/{id}/json. */
+export interface ObservedContainer {
+  /** 64 hex digits. */
+  readonly id: string;
+  readonly name: string;
+  /** The reference it was created from, e.g. "acts:latest". */
+  readonly image: string;
+  readonly imageId: string;
+  readonly phase: ContainerPhase;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Wall clock, milliseconds; 0 when never started. */
+  readonly startedAtMs: number;
+  /** Wall clock, milliseconds; 0 when it has not finished. */
+  readonly finishedAtMs: number;
+  readonly exitCode: number;
+  readonly isOomKilled: boolean;
+  /** Docker's own message of a failed start, "" when there is none. */
+  readonly error: string;
+  /** Network name -> address in it ("" while not running). */
+  readonly networks: Readonly<Record<string, string>>;
+}
+
+export interface ObservedNetwork {
+  readonly id: string;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface ObservedVolume {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export type ProbeKind = 'startup' | 'readiness' | 'liveness';
+
+/** The verdict over thresholds of one probe on one container. Made by observe/. */
+export interface ProbeVerdict {
+  /** undefined until a threshold was reached for the first time. */
+  readonly isPassing: boolean | undefined;
+  /** Time of the newest result, and of the start of that attempt; 0 when there is none. */
+  readonly lastResultAtMs: number;
+  readonly lastStartedAtMs: number;
+  /** Since when `isPassing` has had its value. */
+  readonly sinceMs: number;
+  readonly consecutiveFailures: number;
+  /** "HTTP 500", "connection refused", ... of the newest failure; "" when there was none. */
+  readonly lastFailure: string;
+}
+
+export interface ObservedProbes {
+  readonly startup?: ProbeVerdict;
+  readonly readiness?: ProbeVerdict;
+  readonly liveness?: ProbeVerdict;
+}
+
+/** What the ingress acknowledged. */
+export interface ObservedIngress {
+  readonly isConnected: boolean;
+  /** Container ids that are in the table the ingress acknowledged last. */
+  readonly routedEndpointIds: ReadonlySet<string>;
+  /** Container id -> requests in flight; absent means 0. */
+  readonly inFlight: ReadonlyMap<string, number>;
+}
+
+/** A failed operation that has not succeeded since, by subject (see Operation). */
+export interface OperationFailure {
+  readonly verb: string;
+  readonly code: string;
+  readonly message: string;
+  readonly count: number;
+  readonly lastAtMs: number;
+}
+
+export interface ObservedState {
+  readonly containers: ReadonlyMap<string, ObservedContainer>;
+  readonly networks: ReadonlyMap<string, ObservedNetwork>;
+  readonly volumes: ReadonlyMap<string, ObservedVolume>;
+  /** Image reference -> image id, for the references any pod names; absent means not on this host. */
+  readonly images: ReadonlyMap<string, string>;
+  readonly probes: ReadonlyMap<string, ObservedProbes>;
+  readonly ingress: ObservedIngress;
+  /** Subjects with an operation still running. */
+  readonly busySubjects: ReadonlySet<string>;
+  readonly failures: ReadonlyMap<string, OperationFailure>;
+}
