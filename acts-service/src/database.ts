@@ -1,0 +1,51 @@
+// The pool, and what a failing database means to a client: 503 while it cannot be used, 500 only for a mistake of ours.
+import type { Socket } from 'node:net';
+import knexModule, { type Knex } from 'knex';
+import type { Client } from 'pg';
+import type { DatabaseAddress } from './config.ts';
+import { limits } from './limits.ts';
+import { Problem, unavailable } from './problem.ts';
+
+const { knex } = knexModule;
+
+export function openDatabase(address: DatabaseAddress): Knex {
+  return knex({
+    client: 'pg',
+    connection: {
+      ...address,
+      connectionTimeoutMillis: limits.connectTimeoutMs,
+      statement_timeout: limits.statementTimeoutMs,
+      keepAlive: true,
+    },
+    // min 0: knex would otherwise keep connections that died with a restarted server.
+    pool: { min: 0, max: limits.poolConnections, afterCreate: dropWhenSilent },
+    acquireConnectionTimeout: limits.acquireTimeoutMs,
+  });
+}
+
+/** A server that vanished (paused, unplugged) never closes its sockets; without this its connections would fill the pool for ever. */
+function dropWhenSilent(client: Client, done: (error: Error | null, client: Client) => void): void {
+  const socket = client.connection.stream as Socket;
+  socket.setTimeout(limits.connectionSilenceMs, () => socket.destroy());
+  done(null, client);
+}
+
+/** SQLSTATE classes that blame the statement, not the server: data exception, integrity, syntax or missing table. */
+const ourMistake = new Set(['22', '23', '42']);
+
+/** Runs queries; every failure that is the database's turns into 503 with Retry-After. */
+export async function inDatabase<T>(work: () => PromiseLike<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof Problem || isOurMistake(error)) throw error;
+    throw unavailable('database-unavailable', 'the database cannot be used at the moment', limits.retryAfterSeconds, error);
+  }
+}
+
+function isOurMistake(error: unknown): boolean {
+  const code = (error as { code?: unknown }).code;
+  // SQLSTATEs have five characters; a system error code such as ECONNREFUSED is longer, a pool timeout has none.
+  if (typeof code === 'string' && code.length === 5) return ourMistake.has(code.slice(0, 2));
+  return error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError;
+}

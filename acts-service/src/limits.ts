@@ -1,0 +1,49 @@
+// Every bound of the service in one place: nothing waits, grows or retries without one of these.
+
+export const limits = {
+  /** The default of BODY_LIMIT_BYTES. */
+  bodyBytes: 8 * 1024 * 1024,
+  /** A JSON body with its long strings cut out (json-text.ts) is never honestly longer; a flood of tiny values is refused here. */
+  bodyStructureChars: 64 * 1024,
+  actIdDigits: 1000,
+  /** More acts than this in one answer is 413. */
+  actsPerAnswer: 100,
+  /** How much of a list is held in memory at once; a single larger row is held alone. */
+  listBatchBytes: 1024 * 1024,
+  listBatchRows: 500,
+  /** Request line and headers together: names of 8 KiB, percent-encoded threefold, fit in a path. */
+  headerBytes: 64 * 1024,
+
+  /** Ten replicas of each role stay below PostgreSQL's default of 100 connections: 4 here and 1 for the health probe. */
+  poolConnections: 4,
+  acquireTimeoutMs: 3000,
+  connectTimeoutMs: 2000,
+  statementTimeoutMs: 10_000,
+  /** A pooled connection that is silent for longer is dropped: PostgreSQL's own timeout would have spoken by then, so the server is gone. */
+  connectionSilenceMs: 12_000,
+  /** A request waits this long for its place in `_count`, then goes uncounted. */
+  countTimeoutMs: 3000,
+  /** The contract says one second from request to answer; the rest is for getting the answer out. */
+  healthTimeoutMs: 850,
+  memoryShare: 0.95,
+
+  /** Waiting for the database at start: doubling between the two, so that a returning database is seen within a second. */
+  startRetryMinMs: 50,
+  startRetryMaxMs: 800,
+
+  /** The users check: one address may take this long, the next is asked as well after the stagger, new rounds start until the last. */
+  usersAttemptTimeoutMs: 2500,
+  usersStaggerMs: 300,
+  usersRoundsMs: 1200,
+  usersRoundPauseMs: 100,
+  usersTotalMs: 4500,
+  usersAnswerBytes: 256 * 1024 * 1024,
+
+  retryAfterSeconds: 1,
+  /** In-flight requests get this long after SIGTERM; then their connections are cut. */
+  shutdownGraceMs: 8000,
+  /** And what remains after them (the pool, the count) this long. */
+  shutdownCloseMs: 1500,
+  /** Longer than any sane proxy keeps an idle connection, so that the proxy is the one to close it. */
+  keepAliveTimeoutMs: 75_000,
+} as const;

@@ -1,0 +1,53 @@
+// One replica from listening to stopped. It listens first, with next to nothing imported, and loads the application behind the open port.
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Config } from './config.ts';
+import { limits } from './limits.ts';
+import { RequestGate } from './request-gate.ts';
+
+export interface Replica {
+  readonly port: number;
+  /** Resolves when the tables are there and requests are answered. Rejects only for a mistake of ours or when stopped before. */
+  readonly ready: Promise<void>;
+  /** Graceful: no new connections, requests in flight are finished, bounded by the grace time. Safe to call twice. */
+  stop(): Promise<void>;
+}
+
+export async function startReplica(config: Config): Promise<Replica> {
+  const gate = new RequestGate();
+  const server = createServer({ maxHeaderSize: limits.headerBytes, keepAliveTimeout: limits.keepAliveTimeoutMs }, gate.handle);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(config.port, resolve);
+  });
+  const stopping = new AbortController();
+  const starting = import('./service.ts').then(({ startService }) => startService(config, gate, stopping.signal));
+  let stopped: Promise<void> | undefined;
+
+  async function stop(): Promise<void> {
+    gate.stop();
+    stopping.abort();
+    const closed = new Promise((resolve) => server.close(resolve));
+    // A connection becomes idle only after its last answer, so closing idle ones once is not enough.
+    const sweep = setInterval(() => server.closeIdleConnections(), 25);
+    await within(limits.shutdownGraceMs, closed);
+    clearInterval(sweep);
+    server.closeAllConnections();
+    const service = await starting.catch(() => undefined);
+    await within(limits.shutdownCloseMs, service?.close());
+  }
+
+  return {
+    port: (server.address() as AddressInfo).port,
+    ready: starting.then(() => undefined),
+    stop: () => (stopped ??= stop()),
+  };
+}
+
+async function within(ms: number, work: Promise<unknown> | undefined): Promise<void> {
+  const abort = new AbortController();
+  const limit = delay(ms, undefined, { signal: abort.signal }).catch(() => undefined);
+  await Promise.race([work, limit]);
+  abort.abort();
+}
