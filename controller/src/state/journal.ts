@@ -24,6 +24,8 @@ export interface DecodedJournal {
   readonly tornBytes: number;
   /** Complete lines that are not what was written. */
   readonly badLines: readonly { readonly line: number; readonly reason: string }[];
+  /** How many of them come after the last good line: no later number will tell that they are missing. */
+  readonly badLinesAtEnd: number;
 }
 
 const NEWLINE = 0x0a;
@@ -42,15 +44,21 @@ export function decodeJournal(data: Buffer): DecodedJournal {
   const records: JournalRecord[] = [];
   const badLines: { line: number; reason: string }[] = [];
   let start = 0;
+  let badLinesAtEnd = 0;
   for (let line = 1; start < data.length; line += 1) {
     const end = data.indexOf(NEWLINE, start);
     if (end < 0) break;
     const decoded = decodeLine(data.subarray(start, end));
-    if (typeof decoded === 'string') badLines.push({ line, reason: decoded });
-    else records.push(decoded);
+    if (typeof decoded === 'string') {
+      badLines.push({ line, reason: decoded });
+      badLinesAtEnd += 1;
+    } else {
+      records.push(decoded);
+      badLinesAtEnd = 0;
+    }
     start = end + 1;
   }
-  return { records, completeBytes: start, tornBytes: data.length - start, badLines };
+  return { records, completeBytes: start, tornBytes: data.length - start, badLines, badLinesAtEnd };
 }
 
 function decodeLine(line: Buffer): JournalRecord | string {

@@ -115,6 +115,9 @@ export class ObjectStore {
     const store = new ObjectStore(options, files, loaded);
     for (const report of loaded.reports) options.logger.warn({ file: report.file, kind: report.kind }, report.message);
     await store.#writer.settle();
+    // On disk before the first one is used. When the disk refuses, 'durability' tells, and the clock stands in.
+    store.#reserve();
+    await store.flushed().catch(() => undefined);
     return { store, reports: loaded.reports };
   }
 
@@ -137,7 +140,7 @@ export class ObjectStore {
   }
 
   /** Keeps a given uid, creationTimestamp, generation and status (a Pod rebuilt from its container has them). Throws AlreadyExists. */
-  create<T extends KubernetesObject>(object: T): T {
+  create<T extends KubernetesObject>(object: T): ObjectOf<T['kind']> {
     const key = keyOf(object);
     const map = this.#mapOf(object.kind);
     if (map.has(key)) throw new StoreError('AlreadyExists', `${nameOf(object)} already exists`);
@@ -149,7 +152,7 @@ export class ObjectStore {
       ...('spec' in object ? { generation: object.metadata.generation ?? 1 } : {}),
       resourceVersion: String(resourceVersion),
     };
-    const created = { ...object, metadata } as T;
+    const created = { ...object, metadata } as KubernetesObject as ObjectOf<T['kind']>;
     map.set(key, created);
     this.#journalPut(created);
     this.#publish({ type: 'ADDED', object: created, previous: undefined, resourceVersion });
@@ -161,8 +164,8 @@ export class ObjectStore {
    * Replaces everything but the status and what the store itself keeps (uid, creationTimestamp, generation, deletionTimestamp once set).
    * The same content again changes nothing and returns the stored object. Throws NotFound, Conflict.
    */
-  update<T extends KubernetesObject>(object: T, preconditions: Preconditions = {}): T {
-    const current = this.#current(object, preconditions);
+  update<T extends KubernetesObject>(object: T, preconditions: Preconditions = {}): ObjectOf<T['kind']> {
+    const current = this.#require<T['kind']>(object.kind, keyOf(object), preconditions);
     const kept = current.metadata;
     const metadata: ObjectMeta = {
       ...object.metadata,
@@ -172,14 +175,15 @@ export class ObjectStore {
       ...(kept.resourceVersion === undefined ? {} : { resourceVersion: kept.resourceVersion }),
       ...generationAfter(current, object),
     };
-    const next = withStatus({ ...object, metadata }, statusOf(current));
+    const replacement: KubernetesObject = { ...object, metadata };
+    const next = withStatus(replacement, statusOf(current)) as ObjectOf<T['kind']>;
     if (deepEqual(next, current)) return current;
     return this.#replace(current, next, true);
   }
 
   /** Replaces the status only; nothing is written to disk. Throws NotFound, Conflict. */
-  updateStatus<T extends KubernetesObject>(object: T, preconditions: Preconditions = {}): T {
-    const current = this.#current(object, preconditions);
+  updateStatus<T extends KubernetesObject>(object: T, preconditions: Preconditions = {}): ObjectOf<T['kind']> {
+    const current = this.#require<T['kind']>(object.kind, keyOf(object), preconditions);
     const status = statusOf(object);
     if (deepEqual(status, statusOf(current))) return current;
     return this.#replace(current, withStatus(current, status), false);
@@ -237,10 +241,6 @@ export class ObjectStore {
     this.changes.removeAllListeners();
   }
 
-  #current<T extends KubernetesObject>(object: T, preconditions: Preconditions): T {
-    return this.#require(object.kind, keyOf(object), preconditions) as T;
-  }
-
   #require<K extends Kind>(kind: K, key: ObjectKey, preconditions: Preconditions): ObjectOf<K> {
     const current = this.get(kind, key);
     if (current === undefined) {
@@ -289,11 +289,13 @@ export class ObjectStore {
 
   #nextResourceVersion(): number {
     this.#resourceVersion += 1;
-    if (this.#resourceVersion + RESERVATION / 2 > this.#reserved) {
-      this.#reserved = this.#resourceVersion + RESERVATION;
-      this.#writer.enqueue({ reserve: this.#reserved });
-    }
+    if (this.#resourceVersion + RESERVATION / 2 > this.#reserved) this.#reserve();
     return this.#resourceVersion;
+  }
+
+  #reserve(): void {
+    this.#reserved = this.#resourceVersion + RESERVATION;
+    this.#writer.enqueue({ reserve: this.#reserved });
   }
 
   /** A listener may change the store: what that causes is delivered after the current change has reached every listener. */

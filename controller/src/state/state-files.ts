@@ -55,7 +55,9 @@ export class StateFiles {
   #journalBytes = 0;
   #hasTail = false;
   #hasUnfinishedRotation = false;
-  #damaged: readonly string[] = [];
+  #isDamaged = false;
+  /** Damaged files that are still in their places; shrinks as a repair, perhaps a repeated one, moves them aside. */
+  readonly #damagedNames = new Set<string>();
 
   private constructor(options: StateFilesOptions) {
     this.#options = options;
@@ -77,7 +79,7 @@ export class StateFiles {
 
   /** A file had to be given up: `repair` comes before anything else is written. */
   get isDamaged(): boolean {
-    return this.#damaged.length > 0;
+    return this.#isDamaged;
   }
 
   /** A crash stopped a rotation: another one completes it. */
@@ -131,16 +133,17 @@ export class StateFiles {
     const { fileSystem, directory } = this.#options;
     const data = await encodeSnapshot(image, this.#options.strip);
     for (const name of [SNAPSHOT, SNAPSHOT_PREV]) {
-      if (this.#damaged.includes(name)) await this.#quarantine(name);
+      if (this.#damagedNames.has(name)) await this.#quarantine(name);
       await fileSystem.writeAtomic(this.#path(name), data);
     }
+    await fileSystem.syncDirectory(directory);
     await this.#closeJournal();
     for (const name of [SNAPSHOT_NEXT, JOURNAL_PREV, JOURNAL]) {
-      if (this.#damaged.includes(name)) await this.#quarantine(name);
+      if (this.#damagedNames.has(name)) await this.#quarantine(name);
       else await fileSystem.remove(this.#path(name));
     }
     await fileSystem.syncDirectory(directory);
-    this.#damaged = [];
+    this.#isDamaged = false;
     this.#journalBytes = 0;
     this.#hasTail = false;
     this.#hasUnfinishedRotation = false;
@@ -152,9 +155,8 @@ export class StateFiles {
 
   async #load(): Promise<LoadedState> {
     const reports: StateReport[] = [];
-    const damaged: string[] = [];
     const giveUp = (file: string, reason: string): void => {
-      damaged.push(file);
+      this.#damagedNames.add(file);
       reports.push({ kind: 'Quarantined', file, message: `${file} is damaged (${reason}); it is kept as ${this.#quarantineName(file)}` });
     };
 
@@ -169,11 +171,14 @@ export class StateFiles {
     }
 
     const replay = new Replay(base?.image);
+    let unreadableAtEnd = 0;
     for (const name of [JOURNAL_PREV, JOURNAL]) {
       const data = await this.#options.fileSystem.read(this.#path(name));
       if (data === undefined) continue;
       const journal = decodeJournal(data);
       replay.apply(journal.records);
+      const isCovered = (base?.image.sequence ?? 0) >= (journal.records.at(-1)?.sequence ?? Infinity) + journal.badLinesAtEnd;
+      unreadableAtEnd = isCovered || (name === JOURNAL_PREV && base?.name === SNAPSHOT) ? 0 : journal.badLinesAtEnd;
       if (journal.badLines.length > 0) giveUp(name, describeBadLines(journal));
       else if (journal.tornBytes > 0 && name === JOURNAL_PREV) giveUp(name, 'its end is missing');
       if (name === JOURNAL) {
@@ -188,11 +193,12 @@ export class StateFiles {
         }
       }
     }
-    this.#damaged = damaged;
+    this.#isDamaged = this.#damagedNames.size > 0;
 
+    if (unreadableAtEnd > 0) replay.missing.push(`${unreadableAtEnd} at the end`);
     if (replay.missing.length > 0) {
-      reports.push({ kind: 'Lost', file: JOURNAL, message: `changes ${replay.missing.join(', ')} could not be read and are lost` });
-    } else if (damaged.length > 0) {
+      reports.push({ kind: 'Lost', file: JOURNAL, message: `changes could not be read and are lost: ${replay.missing.join(', ')}` });
+    } else if (this.#isDamaged) {
       const from = base === undefined ? 'the journals' : `${base.name} and the journals`;
       reports.push({ kind: 'Recovered', file: base?.name ?? JOURNAL, message: `the state was rebuilt from ${from}` });
     }
@@ -215,6 +221,7 @@ export class StateFiles {
 
   async #quarantine(name: string): Promise<void> {
     await this.#options.fileSystem.rename(this.#path(name), this.#path(this.#quarantineName(name)));
+    this.#damagedNames.delete(name);
   }
 
   #quarantineName(name: string): string {

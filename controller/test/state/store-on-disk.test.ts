@@ -1,0 +1,50 @@
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { ObjectStore } from '../../src/state/object-store.ts';
+import { deployment, silent } from './fixtures.ts';
+
+describe('object store on a real disk', () => {
+  let directory: string;
+
+  beforeEach(async () => {
+    directory = join(await mkdtemp(join(tmpdir(), 'coxswain-store-')), 'state');
+  });
+
+  afterEach(() => rm(join(directory, '..'), { recursive: true }));
+
+  it('keeps everything private and comes back, with and without a clean close', async () => {
+    const { store } = await ObjectStore.open({ directory, logger: silent });
+    store.create(deployment('acts'));
+    await store.flushed();
+    // The first store is simply abandoned, as a killed process abandons it.
+    const { store: second, reports } = await ObjectStore.open({ directory, logger: silent });
+    expect(reports).to.deep.equal([]);
+    expect(second.get('Deployment', 'default/acts')).to.deep.equal(store.get('Deployment', 'default/acts'));
+    second.update(deployment('acts', 2));
+    await second.close();
+    const { store: third } = await ObjectStore.open({ directory, logger: silent });
+    third.update(deployment('acts', 3));
+    await third.close();
+    expect((await stat(directory)).mode & 0o777).to.equal(0o700);
+    const names = (await readdir(directory)).sort();
+    expect(names).to.deep.equal(['journal.prev.log', 'snapshot.json', 'snapshot.prev.json']);
+    for (const name of names) expect((await stat(join(directory, name))).mode & 0o777, name).to.equal(0o600);
+  });
+
+  it('opens 10,000 objects within half a second', async () => {
+    const { store } = await ObjectStore.open({ directory, logger: silent });
+    for (let i = 0; i < 10_000; i += 1) store.create(deployment(`d${i}`));
+    await store.close();
+    const { store: changed } = await ObjectStore.open({ directory, logger: silent });
+    for (let i = 0; i < 1000; i += 1) changed.update(deployment(`d${i}`, 2));
+    await changed.flushed();
+    const startedAt = performance.now();
+    const { store: again, reports } = await ObjectStore.open({ directory, logger: silent });
+    const tookMs = performance.now() - startedAt;
+    expect(reports).to.deep.equal([]);
+    expect(again.list('Deployment').size).to.equal(10_000);
+    expect(tookMs).to.be.lessThan(500);
+  });
+});
