@@ -84,6 +84,8 @@ export interface ObservedState {
   readonly volumes: ReadonlyMap<string, ObservedVolume>;
   /** Image reference -> image id, for the references any pod names; absent means not on this host. */
   readonly images: ReadonlyMap<string, string>;
+  /** Directories that WriteFiles has completed; their names carry a digest of their content. */
+  readonly writtenDirectories: ReadonlySet<string>;
   readonly probes: ReadonlyMap<string, ObservedProbes>;
   readonly ingress: ObservedIngress;
   /** Subjects with an operation still running. */

@@ -1,0 +1,156 @@
+/**
+ * Operations -> the engine: one function for each verb, one call each, with a deadline. It starts what the plan asks for as far as its
+ * slots allow (the rest comes again with the next plan), never waits inside the loop, and remembers failures until a success.
+ */
+import type { Logger } from 'pino';
+import type { OperationFailure } from '../model/observed.ts';
+import { formatOperation } from '../model/operation.ts';
+import type { Operation, OperationOf, Verb } from '../model/operation.ts';
+import type { ContainerRuntime } from '../runtime/container-runtime.ts';
+import { RuntimeError } from '../runtime/container-runtime.ts';
+import { saveLogs } from './save-logs.ts';
+import { writeFiles } from './write-files.ts';
+
+export interface OperationOutcome {
+  readonly operation: Operation;
+  /** Of a CreateContainer that succeeded. */
+  readonly containerId: string | undefined;
+  readonly failure: OperationFailure | undefined;
+  readonly durationMs: number;
+}
+
+export interface ExecutorOptions {
+  readonly runtime: ContainerRuntime;
+  readonly now: () => number;
+  /** Operations that run at once; Docker itself serialises much of its work. */
+  readonly concurrency: number;
+  readonly callTimeoutMs: number;
+  readonly pullTimeoutMs: number;
+  readonly logDirectory: string;
+  readonly logger: Logger;
+  readonly onOutcome: (outcome: OperationOutcome) => void;
+  readonly signal: AbortSignal;
+}
+
+type Execution<V extends Verb> = (operation: OperationOf<V>, signal: AbortSignal) => Promise<string | undefined>;
+/** A failure nobody asks about any more is forgotten when the list is this long. */
+const FAILURES_MOST = 2_000;
+
+export class Executor {
+  readonly #options: ExecutorOptions;
+  readonly #busy = new Set<string>();
+  readonly #failures = new Map<string, OperationFailure>();
+  readonly #writtenDirectories = new Set<string>();
+  readonly #idle: (() => void)[] = [];
+  readonly #executions: { readonly [V in Verb]: Execution<V> };
+
+  constructor(options: ExecutorOptions) {
+    this.#options = options;
+    const { runtime } = options;
+    const nothing = (): undefined => undefined;
+    this.#executions = {
+      PullImage: ({ image }, signal) => runtime.pullImage(image, signal).then(nothing),
+      CreateNetwork: ({ network, labels }, signal) => runtime.createNetwork(network, labels, signal).then(nothing),
+      RemoveNetwork: ({ network }, signal) => runtime.removeNetwork(network, signal).then(nothing),
+      CreateVolume: ({ volume, labels }, signal) => runtime.createVolume(volume, labels, signal).then(nothing),
+      RemoveVolume: ({ volume }, signal) => runtime.removeVolume(volume, signal).then(nothing),
+      WriteFiles: async ({ directory, files }) => {
+        await writeFiles(directory, files);
+        this.#writtenDirectories.add(directory);
+        return undefined;
+      },
+      CreateContainer: ({ spec }, signal) => runtime.createContainer(spec, signal),
+      StartContainer: ({ containerId }, signal) => runtime.startContainer(containerId, signal).then(nothing),
+      UnpauseContainer: ({ containerId }, signal) => runtime.unpauseContainer(containerId, signal).then(nothing),
+      ConnectNetwork: ({ network, containerId, aliases }, signal) =>
+        runtime.connectNetwork(network, containerId, aliases, signal).then(nothing),
+      RunPreStop: ({ containerId, command }, signal) => runtime.exec(containerId, command, signal).then(nothing),
+      StopContainer: ({ containerId, graceMs }, signal) => runtime.stopContainer(containerId, graceMs, signal).then(nothing),
+      KillContainer: ({ containerId }, signal) => runtime.killContainer(containerId, signal).then(nothing),
+      SaveLogs: ({ containerId, podUid }, signal) => saveLogs(runtime, options.logDirectory, containerId, podUid, signal).then(nothing),
+      RemoveContainer: ({ containerId }, signal) => runtime.removeContainer(containerId, signal).then(nothing),
+    };
+  }
+
+  get busySubjects(): ReadonlySet<string> {
+    return this.#busy;
+  }
+  get failures(): ReadonlyMap<string, OperationFailure> {
+    return this.#failures;
+  }
+  get writtenDirectories(): ReadonlySet<string> {
+    return this.#writtenDirectories;
+  }
+
+  /** Starts as many operations as there are free slots, in order. Returns those it started. */
+  start(operations: readonly Operation[]): readonly Operation[] {
+    const started: Operation[] = [];
+    for (const operation of operations) {
+      if (this.#busy.size >= this.#options.concurrency) break;
+      if (this.#busy.has(operation.subject)) continue;
+      this.#busy.add(operation.subject);
+      started.push(operation);
+      void this.#run(operation);
+    }
+    return started;
+  }
+
+  /** Resolves when nothing runs any more. */
+  async idle(): Promise<void> {
+    if (this.#busy.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  async #run(operation: Operation): Promise<void> {
+    const { now, logger, onOutcome, signal } = this.#options;
+    const startedAtMs = now();
+    let containerId: string | undefined;
+    let failure: OperationFailure | undefined;
+    try {
+      containerId = await this.#execute(operation, AbortSignal.any([signal, AbortSignal.timeout(this.#timeoutMs(operation))]));
+      this.#failures.delete(operation.subject);
+    } catch (error) {
+      failure = this.#remember(operation, error);
+    }
+    this.#busy.delete(operation.subject);
+    const durationMs = now() - startedAtMs;
+    const entry = { verb: operation.verb, resource: operation.resource, cause: operation.cause, ms: Math.round(durationMs) };
+    if (failure === undefined) logger.info(entry, formatOperation(operation));
+    else logger.warn({ ...entry, code: failure.code, error: failure.message }, `${formatOperation(operation)} FAILED`);
+    onOutcome({ operation, containerId, failure, durationMs });
+    if (this.#busy.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  #execute(operation: Operation, signal: AbortSignal): Promise<string | undefined> {
+    // The map is exhaustive over verbs by its type; this is the one place that forgets which verb belongs to which function.
+    const execution = this.#executions[operation.verb] as Execution<Verb>;
+    return execution(operation, signal);
+  }
+
+  #timeoutMs(operation: Operation): number {
+    const { callTimeoutMs, pullTimeoutMs } = this.#options;
+    if (operation.verb === 'PullImage') return pullTimeoutMs;
+    if (operation.verb === 'StopContainer') return operation.graceMs + callTimeoutMs;
+    if (operation.verb === 'RunPreStop') return operation.timeoutMs;
+    return callTimeoutMs;
+  }
+
+  #remember(operation: Operation, error: unknown): OperationFailure {
+    const previous = this.#failures.get(operation.subject);
+    const count = previous?.verb === operation.verb ? previous.count + 1 : 1;
+    const code = error instanceof RuntimeError ? error.code : 'Failed';
+    const failure = {
+      verb: operation.verb,
+      code,
+      message: error instanceof Error ? error.message : String(error),
+      count,
+      lastAtMs: this.#options.now(),
+    };
+    this.#failures.delete(operation.subject);
+    this.#failures.set(operation.subject, failure);
+    for (const subject of this.#failures.keys()) {
+      if (this.#failures.size <= FAILURES_MOST) break;
+      this.#failures.delete(subject);
+    }
+    return failure;
+  }
+}

@@ -1,0 +1,195 @@
+/**
+ * Docker -> ObservedState, cheaply: one list call a resync, one inspect for each container that changed. Events say which; a list that
+ * differs from what is known says so too. Between resyncs an event costs one inspect, not a list.
+ */
+import type { Logger } from 'pino';
+import { LABEL } from '../model/annotations.ts';
+import type { ObservedContainer, ObservedNetwork, ObservedVolume } from '../model/observed.ts';
+import type { ContainerRuntime, ListedContainer, RuntimeEvent } from '../runtime/container-runtime.ts';
+import { RuntimeError } from '../runtime/container-runtime.ts';
+
+export interface ObserverOptions {
+  readonly runtime: ContainerRuntime;
+  readonly instance: string;
+  readonly callTimeoutMs: number;
+  readonly logger: Logger;
+  /** Something happened at the engine: observe again. */
+  readonly onEvent: (event: RuntimeEvent | undefined) => void;
+}
+
+/** Networks, volumes and images change rarely: they are listed again after their events, and every so many resyncs. */
+const SLOW_RESYNC_EVERY = 15;
+
+export class Observer {
+  readonly #options: ObserverOptions;
+  readonly #containers = new Map<string, ObservedContainer>();
+  readonly #statuses = new Map<string, string>();
+  readonly #dirty = new Set<string>();
+  #networks: ReadonlyMap<string, ObservedNetwork> = new Map();
+  #volumes: ReadonlyMap<string, ObservedVolume> = new Map();
+  readonly #images = new Map<string, string>();
+  #isListDue = true;
+  #areVolumesDue = true;
+  #areNetworksDue = true;
+  #resyncs = 0;
+
+  constructor(options: ObserverOptions) {
+    this.#options = options;
+  }
+
+  get containers(): ReadonlyMap<string, ObservedContainer> {
+    return this.#containers;
+  }
+  get networks(): ReadonlyMap<string, ObservedNetwork> {
+    return this.#networks;
+  }
+  get volumes(): ReadonlyMap<string, ObservedVolume> {
+    return this.#volumes;
+  }
+  get images(): ReadonlyMap<string, string> {
+    return this.#images;
+  }
+
+  /** Watches events until the signal aborts. */
+  watch(signal: AbortSignal): Promise<void> {
+    const { runtime, instance, onEvent } = this.#options;
+    return runtime.watchEvents(
+      [`${LABEL.instance}=${instance}`],
+      (event) => {
+        if (this.#note(event)) onEvent(event);
+      },
+      () => {
+        this.#isListDue = true;
+        this.#areNetworksDue = true;
+        this.#areVolumesDue = true;
+        onEvent(undefined);
+      },
+      signal,
+    );
+  }
+
+  /** The next refresh lists everything instead of looking at what changed. */
+  resyncDue(): void {
+    this.#isListDue = true;
+    this.#resyncs++;
+    if (this.#resyncs % SLOW_RESYNC_EVERY === 0) {
+      this.#areNetworksDue = true;
+      this.#areVolumesDue = true;
+      this.#images.clear();
+    }
+  }
+
+  /** An operation on this container ended: look at it again. */
+  touch(subject: string): void {
+    if (subject.startsWith('container:')) this.#dirty.add(subject.slice('container:'.length));
+    else if (subject.startsWith('pod:')) this.#isListDue = true;
+    else if (subject.startsWith('network:')) this.#areNetworksDue = true;
+    else if (subject.startsWith('volume:')) this.#areVolumesDue = true;
+    else if (subject.startsWith('image:')) this.#images.delete(subject.slice('image:'.length));
+  }
+
+  /** A container that was just created: known at once, without a list. */
+  expect(containerId: string): void {
+    this.#dirty.add(containerId);
+  }
+
+  /** Brings the observed state up to date. Rejects with RuntimeError when the engine does not answer; what was known stays. */
+  async refresh(imageReferences: Iterable<string>, signal: AbortSignal): Promise<void> {
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(this.#options.callTimeoutMs)]);
+    const { runtime, instance } = this.#options;
+    const labels = [`${LABEL.instance}=${instance}`];
+    const work: Promise<void>[] = [];
+    if (this.#isListDue) work.push(this.#list(labels, deadline));
+    if (this.#areNetworksDue) work.push(runtime.listNetworks(labels, deadline).then((all) => this.#takeNetworks(all)));
+    if (this.#areVolumesDue) work.push(runtime.listVolumes(labels, deadline).then((all) => this.#takeVolumes(all)));
+    for (const reference of imageReferences) if (!this.#images.has(reference)) work.push(this.#findImage(reference, deadline));
+    await Promise.all(work);
+    const dirty = [...this.#dirty];
+    this.#dirty.clear();
+    await Promise.all(dirty.map((id) => this.#inspect(id, deadline)));
+  }
+
+  #note(event: RuntimeEvent): boolean {
+    switch (event.type) {
+      case 'container':
+        // exec_* and health_status say nothing about the container's own state.
+        if (event.action.startsWith('exec_') || event.action === 'top' || event.action === 'resize' || event.action === 'kill')
+          return false;
+        if (event.action === 'destroy') {
+          this.#containers.delete(event.id);
+          this.#statuses.delete(event.id);
+        } else this.#dirty.add(event.id);
+        return true;
+      case 'network':
+        if (event.action === 'connect' || event.action === 'disconnect') this.#isListDue = true;
+        else this.#areNetworksDue = true;
+        return event.action !== 'connect';
+      case 'volume':
+        if (event.action === 'mount' || event.action === 'unmount') return false;
+        this.#areVolumesDue = true;
+        return true;
+      case 'image':
+        this.#images.clear();
+        return event.action !== 'tag';
+    }
+  }
+
+  async #list(labels: readonly string[], signal: AbortSignal): Promise<void> {
+    this.#isListDue = false;
+    let listed: readonly ListedContainer[];
+    try {
+      listed = await this.#options.runtime.listContainers(labels, signal);
+    } catch (error) {
+      this.#isListDue = true;
+      throw error;
+    }
+    const seen = new Set<string>();
+    for (const container of listed) {
+      seen.add(container.id);
+      const known = this.#containers.get(container.id);
+      if (known === undefined || known.phase !== container.phase || !sameNetworks(known.networks, container.networks))
+        this.#dirty.add(container.id);
+      else if (container.phase !== 'running' && this.#statuses.get(container.id) === undefined) this.#dirty.add(container.id);
+      this.#statuses.set(container.id, container.status);
+    }
+    for (const id of this.#containers.keys()) {
+      if (seen.has(id)) continue;
+      this.#containers.delete(id);
+      this.#statuses.delete(id);
+    }
+  }
+
+  async #inspect(id: string, signal: AbortSignal): Promise<void> {
+    try {
+      const container = await this.#options.runtime.inspectContainer(id, signal);
+      if (container.labels[LABEL.instance] === this.#options.instance) this.#containers.set(id, container);
+    } catch (error) {
+      if (error instanceof RuntimeError && error.code === 'NotFound') {
+        this.#containers.delete(id);
+        return;
+      }
+      this.#dirty.add(id);
+      throw error;
+    }
+  }
+
+  async #findImage(reference: string, signal: AbortSignal): Promise<void> {
+    const id = await this.#options.runtime.findImage(reference, signal);
+    if (id !== undefined) this.#images.set(reference, id);
+  }
+
+  #takeNetworks(networks: readonly ObservedNetwork[]): void {
+    this.#areNetworksDue = false;
+    this.#networks = new Map(networks.map((network) => [network.id, network]));
+  }
+
+  #takeVolumes(volumes: readonly ObservedVolume[]): void {
+    this.#areVolumesDue = false;
+    this.#volumes = new Map(volumes.map((volume) => [volume.name, volume]));
+  }
+}
+
+function sameNetworks(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
+  const names = Object.keys(a);
+  return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name]);
+}

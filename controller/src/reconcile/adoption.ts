@@ -1,0 +1,127 @@
+/**
+ * Containers -> Pods that nobody remembers: after a restart of the control plane, or the loss of its state, each container of this
+ * instance is adopted as the pod its labels name. Nothing is restarted for it. What belongs to nothing declared is an orphan.
+ */
+import { ANNOTATION, LABEL, POD_TEMPLATE_HASH_LABEL } from '../model/annotations.ts';
+
+import type { Deployment, Pod, ReplicaSet } from '../model/objects.ts';
+import type { ObservedContainer } from '../model/observed.ts';
+import { digestUid } from './digest.ts';
+import type { Draft } from './draft.ts';
+import { hashOf, makeReplicaSet } from './owner.ts';
+import { templateHash } from './template-hash.ts';
+
+export function adopt(draft: Draft): void {
+  const known = new Set<string>();
+  for (const pod of draft.pods.values()) known.add(pod.metadata.uid ?? '');
+  for (const [uid, containers] of draft.containersByPod) {
+    const newest = containers[0];
+    if (known.has(uid) || newest === undefined || containers.every(({ phase }) => phase === 'removing')) continue;
+    draft.create(adoptedPod(draft, uid, newest), `container ${newest.name} was found running`);
+  }
+}
+
+function adoptedPod(draft: Draft, uid: string, container: ObservedContainer): Pod {
+  const { labels } = container;
+  const namespace = labels[LABEL.namespace] ?? 'default';
+  const [kind, ownerName] = (labels[LABEL.owner] ?? '').split('/');
+  const deployment = kind === 'Deployment' ? draft.world.objects.Deployment.get(`${namespace}/${ownerName ?? ''}`) : undefined;
+  const hash = labels[LABEL.templateHash] ?? '';
+  const replicaSet = deployment === undefined ? undefined : replicaSetOf(draft, deployment, hash, labels);
+  const declared = deployment === undefined ? draft.world.objects.Pod.get(`${namespace}/${labels[LABEL.pod] ?? ''}`) : undefined;
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name: freeName(draft, namespace, labels[LABEL.pod] ?? container.name),
+      namespace,
+      uid,
+      labels: { ...parseLabels(labels[LABEL.podLabels]), ...(hash !== '' && { [POD_TEMPLATE_HASH_LABEL]: hash }) },
+      annotations: {
+        ...replicaSet?.spec.template?.metadata?.annotations,
+        [LABEL.owner]: labels[LABEL.owner] ?? '',
+        ...(labels[LABEL.hostPort] !== undefined && { [ANNOTATION.hostPort]: labels[LABEL.hostPort] }),
+      },
+      ...(replicaSet !== undefined && {
+        ownerReferences: [
+          {
+            apiVersion: 'apps/v1',
+            kind: 'ReplicaSet',
+            name: replicaSet.metadata.name,
+            uid: replicaSet.metadata.uid ?? '',
+            controller: true,
+          },
+        ],
+      }),
+    },
+    spec: replicaSet?.spec.template?.spec ?? declared?.spec ?? { containers: [{ name: 'unknown', image: container.image }] },
+  };
+}
+
+/** The ReplicaSet the container came from; after a loss of the state it is made again, without a template if that is unknown. */
+function replicaSetOf(draft: Draft, deployment: Deployment, hash: string, labels: Readonly<Record<string, string>>): ReplicaSet {
+  const namespace = deployment.metadata.namespace ?? 'default';
+  for (const candidate of draft.replicaSets.values()) {
+    const isOwned = candidate.metadata.ownerReferences?.some(({ uid }) => uid === deployment.metadata.uid) ?? false;
+    if (isOwned && hashOf(candidate) === hash) return candidate;
+  }
+  if (templateHash(deployment.spec.template) === hash) {
+    const made = makeReplicaSet(deployment, 1, deployment.spec.replicas ?? 1);
+    draft.create(made, 'its pods were found running');
+    return made;
+  }
+  const unknown: ReplicaSet = {
+    apiVersion: 'apps/v1',
+    kind: 'ReplicaSet',
+    metadata: {
+      name: `${deployment.metadata.name}-${hash}`,
+      namespace,
+      uid: digestUid(`${deployment.metadata.uid ?? ''}/${hash}`),
+      labels: { ...parseLabels(labels[LABEL.podLabels]), [POD_TEMPLATE_HASH_LABEL]: hash },
+      annotations: { [ANNOTATION.revision]: '0' },
+      ownerReferences: [
+        { apiVersion: 'apps/v1', kind: 'Deployment', name: deployment.metadata.name, uid: deployment.metadata.uid ?? '', controller: true },
+      ],
+    },
+    spec: { replicas: 0, selector: { matchLabels: { ...deployment.spec.selector.matchLabels, [POD_TEMPLATE_HASH_LABEL]: hash } } },
+  };
+  draft.create(unknown, 'pods of an earlier template were found running');
+  return unknown;
+}
+
+function freeName(draft: Draft, namespace: string, name: string): string {
+  let candidate = name;
+  for (let index = 0; draft.pods.has(`${namespace}/${candidate}`); index++) candidate = `${name}-adopted-${index}`;
+  return candidate;
+}
+
+function parseLabels(text: string | undefined): Readonly<Record<string, string>> {
+  if (text === undefined) return {};
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value !== 'object' || value === null) return {};
+    return Object.fromEntries(Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string'));
+  } catch {
+    // Labels of a container changed by no one we know: without them it matches no Service, and its Deployment still knows it.
+    return {};
+  }
+}
+
+/** Pods whose owner is not declared (any more) end; so do all of them when the instance is taken down. */
+export function retireOrphans(draft: Draft, isDeclared: (pod: Pod) => boolean): void {
+  const { isRemovalAllowed, teardown, wallMs } = draft.world;
+  for (const pod of [...draft.pods.values()]) {
+    if (pod.metadata.deletionTimestamp !== undefined) continue;
+    const isOrphan = !isDeclared(pod);
+    if (teardown === 'none' && (!isOrphan || !isRemovalAllowed)) {
+      if (isOrphan)
+        draft.wait(
+          `pod/${pod.metadata.name}`,
+          'it belongs to nothing declared, but the manifests have errors: nothing is removed until they are mended',
+        );
+      continue;
+    }
+    const cause = teardown === 'none' ? 'it belongs to nothing that is declared' : 'the instance is taken down';
+    draft.update({ ...pod, metadata: { ...pod.metadata, deletionTimestamp: new Date(wallMs).toISOString() } }, cause);
+  }
+}

@@ -1,0 +1,175 @@
+/**
+ * Pod -> the container that runs it, with every reference resolved. What cannot be resolved yet is named, never guessed:
+ * the pod waits and says for what.
+ */
+import { ANNOTATION, HASH_VERSION, LABEL } from '../model/annotations.ts';
+import type { Container, EnvVar, KeySelector, Pod, StringMap } from '../model/objects.ts';
+import type { ContainerMount, ContainerSpec } from '../model/operation.ts';
+import { parseQuantity } from '../model/quantity.ts';
+import { decodeBase64Utf8 } from './base64.ts';
+import { hostPortOf } from './host-ports.ts';
+import { hashOf, ownerOf } from './owner.ts';
+import { matchesLabels } from './selector.ts';
+import { Unresolved } from './unresolved.ts';
+import { mountOf } from './volumes.ts';
+import type { World } from './world.ts';
+
+export function containerSpec(world: World, pod: Pod, restartCount: number): ContainerSpec {
+  const container = pod.spec.containers[0];
+  if (container === undefined) throw new Unresolved('the pod has no container');
+  const namespace = pod.metadata.namespace ?? 'default';
+  const env = resolveEnv(world, pod, container);
+  const expand = (text: string): string => expandVariables(text, env);
+  const securityContext = container.securityContext ?? {};
+  const user = securityContext.runAsUser ?? pod.spec.securityContext?.runAsUser;
+  const group = securityContext.runAsGroup ?? pod.spec.securityContext?.runAsGroup;
+  const limits = container.resources?.limits;
+  const requests = container.resources?.requests;
+  return {
+    name: containerName(world.instance, pod, restartCount),
+    image: container.image,
+    ...(container.command !== undefined && { entrypoint: container.command.map(expand) }),
+    ...(container.args !== undefined && { command: container.args.map(expand) }),
+    ...(container.workingDir !== undefined && { workingDir: container.workingDir }),
+    env: [...env].map(([name, value]) => `${name}=${value}`),
+    labels: containerLabels(world.instance, pod, restartCount),
+    hostname: pod.metadata.name.slice(0, 63).replace(/[-.]+$/, ''),
+    ...(user !== undefined && { user: group === undefined ? String(user) : `${user}:${group}` }),
+    network: networkName(world.instance, namespace),
+    networkAliases: aliasesOf(world, pod, namespace),
+    ports: publishedPorts(pod, container),
+    mounts: (container.volumeMounts ?? []).map((mount): ContainerMount => mountOf(world, pod, mount)),
+    isRootReadOnly: securityContext.readOnlyRootFilesystem ?? false,
+    isPrivileged: securityContext.privileged ?? false,
+    isPrivilegeEscalationAllowed: securityContext.allowPrivilegeEscalation ?? true,
+    capabilitiesAdded: securityContext.capabilities?.add ?? [],
+    capabilitiesDropped: securityContext.capabilities?.drop ?? [],
+    memoryBytes: limits?.memory === undefined ? 0 : Math.ceil(parseQuantity(limits.memory) ?? 0),
+    nanoCpus: limits?.cpu === undefined ? 0 : Math.round((parseQuantity(limits.cpu) ?? 0) * 1e9),
+    cpuShares: requests?.cpu === undefined ? 0 : Math.max(2, Math.round((parseQuantity(requests.cpu) ?? 0) * 1024)),
+  };
+}
+
+/** Unique on the engine: instance and namespace show unless they are `default`, later containers of a pod are numbered. */
+export function containerName(instance: string, pod: Pod, restartCount: number): string {
+  const namespace = pod.metadata.namespace ?? 'default';
+  const scope = [instance, namespace].filter((part) => part !== 'default');
+  return [...scope, pod.metadata.name, ...(restartCount > 0 ? [String(restartCount)] : [])].join('.');
+}
+
+export function networkName(instance: string, namespace: string): string {
+  return instance === 'default' ? `coxswain-${namespace}` : `coxswain-${instance}-${namespace}`;
+}
+
+function containerLabels(instance: string, pod: Pod, restartCount: number): Readonly<Record<string, string>> {
+  const { metadata } = pod;
+  const hostPort = hostPortOf(pod);
+  return {
+    [LABEL.instance]: instance,
+    [LABEL.namespace]: metadata.namespace ?? 'default',
+    [LABEL.pod]: metadata.name,
+    [LABEL.podUid]: metadata.uid ?? '',
+    [LABEL.owner]: ownerOf(pod),
+    [LABEL.templateHash]: hashOf(pod),
+    [LABEL.hashVersion]: HASH_VERSION,
+    [LABEL.restartCount]: String(restartCount),
+    [LABEL.podLabels]: JSON.stringify(metadata.labels ?? {}),
+    ...(hostPort !== undefined && { [LABEL.hostPort]: String(hostPort) }),
+  };
+}
+
+/** The names other pods of the network reach this one by: its Services, as `svc`, `svc.ns` and in full. */
+function aliasesOf(world: World, pod: Pod, namespace: string): readonly string[] {
+  const aliases: string[] = [];
+  for (const service of world.objects.Service.values()) {
+    const { name } = service.metadata;
+    if ((service.metadata.namespace ?? 'default') !== namespace || service.spec.selector === undefined) continue;
+    if (matchesLabels(service.spec.selector, pod.metadata.labels))
+      aliases.push(name, `${name}.${namespace}`, `${name}.${namespace}.svc.cluster.local`);
+  }
+  return aliases;
+}
+
+function publishedPorts(pod: Pod, container: Container): ContainerSpec['ports'] {
+  const hostPort = hostPortOf(pod);
+  return (container.ports ?? []).map(({ containerPort, protocol }, index) => ({
+    containerPort,
+    protocol: (protocol ?? 'TCP').toLowerCase(),
+    ...(index === 0 && hostPort !== undefined && { hostPort, hostIp: pod.metadata.annotations?.[ANNOTATION.hostIp] ?? '127.0.0.1' }),
+  }));
+}
+
+// ---- environment
+
+function resolveEnv(world: World, pod: Pod, container: Container): ReadonlyMap<string, string> {
+  const env = new Map<string, string>();
+  for (const { prefix, configMapRef, secretRef } of container.envFrom ?? []) {
+    const values = configMapRef === undefined ? secretValues(world, pod, secretRef) : configMapValues(world, pod, configMapRef);
+    for (const [name, value] of Object.entries(values)) env.set(`${prefix ?? ''}${name}`, value);
+  }
+  for (const variable of container.env ?? []) {
+    const value = resolveVariable(world, pod, variable, env);
+    if (value !== undefined) env.set(variable.name, value);
+  }
+  return env;
+}
+
+function resolveVariable(world: World, pod: Pod, { value, valueFrom }: EnvVar, env: ReadonlyMap<string, string>): string | undefined {
+  if (valueFrom === undefined) return expandVariables(value ?? '', env);
+  if (valueFrom.configMapKeyRef !== undefined)
+    return pick('configmap', valueFrom.configMapKeyRef, configMapValues(world, pod, valueFrom.configMapKeyRef));
+  if (valueFrom.secretKeyRef !== undefined) return pick('secret', valueFrom.secretKeyRef, secretValues(world, pod, valueFrom.secretKeyRef));
+  if (valueFrom.fieldRef !== undefined) return fieldValue(pod, valueFrom.fieldRef.fieldPath);
+  return undefined;
+}
+
+function pick(kind: string, { name, key, optional }: KeySelector, values: StringMap): string | undefined {
+  const value = values[key];
+  if (value === undefined && optional !== true) throw new Unresolved(`${kind}/${name} has no key "${key}"`);
+  return value;
+}
+
+interface Reference {
+  readonly name: string;
+  readonly optional?: boolean;
+}
+
+function configMapValues(world: World, pod: Pod, reference: Reference): StringMap {
+  const configMap = world.objects.ConfigMap.get(`${pod.metadata.namespace ?? ''}/${reference.name}`);
+  if (configMap === undefined && reference.optional !== true) throw new Unresolved(`configmap/${reference.name} is missing`);
+  return configMap?.data ?? {};
+}
+
+function secretValues(world: World, pod: Pod, reference: Reference | undefined): StringMap {
+  if (reference === undefined) return {};
+  const secret = world.objects.Secret.get(`${pod.metadata.namespace ?? ''}/${reference.name}`);
+  if (secret === undefined && reference.optional !== true) throw new Unresolved(`secret/${reference.name} is missing`);
+  return Object.fromEntries(Object.entries(secret?.data ?? {}).map(([key, value]) => [key, decodeBase64Utf8(value)]));
+}
+
+const LABEL_PATH = /^metadata\.(labels|annotations)\['([^']+)'\]$/;
+
+function fieldValue(pod: Pod, path: string): string {
+  const keyed = LABEL_PATH.exec(path);
+  if (keyed !== null) return (keyed[1] === 'labels' ? pod.metadata.labels : pod.metadata.annotations)?.[keyed[2] ?? ''] ?? '';
+  switch (path) {
+    case 'metadata.name':
+      return pod.metadata.name;
+    case 'metadata.namespace':
+      return pod.metadata.namespace ?? 'default';
+    case 'metadata.uid':
+      return pod.metadata.uid ?? '';
+    case 'spec.nodeName':
+      return 'localhost';
+    case 'status.hostIP':
+      return '127.0.0.1';
+    default:
+      throw new Unresolved(`fieldRef "${path}" is not known`);
+  }
+}
+
+/** Kubernetes' $(NAME): an unknown name stays as it is, $$(NAME) is a literal. */
+function expandVariables(text: string, env: ReadonlyMap<string, string>): string {
+  if (!text.includes('$')) return text;
+  return text.replace(/\$\$|\$\(([^)]+)\)/g, (whole, name: string | undefined) => (name === undefined ? '$' : (env.get(name) ?? whole)));
+}

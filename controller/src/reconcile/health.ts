@@ -1,0 +1,128 @@
+/**
+ * The health of each pod from what was observed: which container is its current one, whether it is ready and since when.
+ * Also what the pod's memory becomes when its container changed. It decides no restarts (restarts.ts does).
+ */
+import type { Container, Pod } from '../model/objects.ts';
+import type { ObservedContainer, ObservedProbes, ProbeVerdict } from '../model/observed.ts';
+import type { Draft } from './draft.ts';
+import { restartCountOf } from './draft.ts';
+import { LIMITS } from './limits.ts';
+import type { PodMemory } from './world.ts';
+
+export interface PodHealth {
+  readonly pod: Pod;
+  readonly uid: string;
+  readonly containers: readonly ObservedContainer[];
+  /** The newest container, whatever its phase. */
+  readonly current: ObservedContainer | undefined;
+  readonly probes: ObservedProbes;
+  readonly isTerminating: boolean;
+  /** Serves: in rotation. */
+  isReady: boolean;
+  memory: PodMemory;
+}
+
+const FRESH: PodMemory = {
+  containerId: undefined,
+  readySinceMs: undefined,
+  readyForMs: 0,
+  condemned: undefined,
+  notBeforeMs: 0,
+  backoffMs: LIMITS.backoffFirstMs,
+  restartCount: 0,
+  lastTermination: undefined,
+  terminatingSinceMs: undefined,
+  isPreStopDone: false,
+  savedLogs: [],
+  statusDigest: '',
+};
+
+const NO_CONTAINERS: readonly ObservedContainer[] = [];
+const NO_PROBES: ObservedProbes = {};
+
+export function podHealth(draft: Draft, pod: Pod): PodHealth {
+  const uid = pod.metadata.uid ?? '';
+  const containers = draft.containersByPod.get(uid) ?? NO_CONTAINERS;
+  const current = containers[0];
+  const probes = (current && draft.world.observed.probes.get(current.id)) ?? NO_PROBES;
+  const isTerminating = pod.metadata.deletionTimestamp !== undefined;
+  const remembered = rememberContainer(draft.world.memory.pods.get(uid) ?? FRESH, current, draft.world.nowMs);
+  const memory = rememberTermination(remembered, containers[1]);
+  const isReady = memory.condemned === undefined && isServing(pod.spec.containers[0], current, probes);
+  const health = { pod, uid, containers, current, probes, isTerminating, isReady, memory };
+  health.memory = rememberReadiness(memory, isReady, isTerminating, draft.world.nowMs);
+  return health;
+}
+
+/** Whether the container answers: it runs, has started up, and no probe says otherwise. */
+function isServing(container: Container | undefined, current: ObservedContainer | undefined, probes: ObservedProbes): boolean {
+  if (container === undefined || current?.phase !== 'running') return false;
+  if (container.startupProbe !== undefined && probes.startup?.isPassing !== true) return false;
+  if (container.readinessProbe !== undefined && probes.readiness?.isPassing !== true) return false;
+  return !(container.livenessProbe !== undefined && probes.liveness?.isPassing === false);
+}
+
+function rememberContainer(memory: PodMemory, current: ObservedContainer | undefined, nowMs: number): PodMemory {
+  if (memory.containerId === current?.id) return memory;
+  if (current === undefined) {
+    // Removed by hand: the next container is judged by how long this one had been ready.
+    return {
+      ...memory,
+      containerId: undefined,
+      condemned: undefined,
+      readySinceMs: undefined,
+      readyForMs: readyFor(memory, nowMs),
+      restartCount: memory.restartCount + 1,
+      ...backoffAfter(memory, nowMs),
+    };
+  }
+  return {
+    ...memory,
+    containerId: current.id,
+    condemned: undefined,
+    readySinceMs: undefined,
+    readyForMs: 0,
+    restartCount: restartCountOf(current),
+    isPreStopDone: false,
+  };
+}
+
+function rememberTermination(memory: PodMemory, previous: ObservedContainer | undefined): PodMemory {
+  if (previous === undefined || (previous.phase !== 'exited' && previous.phase !== 'dead')) return memory;
+  if (memory.lastTermination?.containerId === previous.id) return memory;
+  const { id: containerId, exitCode, finishedAtMs, isOomKilled } = previous;
+  return {
+    ...memory,
+    lastTermination: { containerId, exitCode, finishedAtMs, reason: isOomKilled ? 'OOMKilled' : exitCode === 0 ? 'Completed' : 'Error' },
+  };
+}
+
+function rememberReadiness(memory: PodMemory, isReady: boolean, isTerminating: boolean, nowMs: number): PodMemory {
+  let next = memory;
+  if (isReady && memory.readySinceMs === undefined) next = { ...next, readySinceMs: nowMs };
+  else if (!isReady && memory.readySinceMs !== undefined)
+    next = { ...next, readySinceMs: undefined, readyForMs: nowMs - memory.readySinceMs };
+  if (isTerminating && memory.terminatingSinceMs === undefined) next = { ...next, terminatingSinceMs: nowMs };
+  return next;
+}
+
+export function readyFor(memory: PodMemory, nowMs: number): number {
+  return memory.readySinceMs === undefined ? memory.readyForMs : nowMs - memory.readySinceMs;
+}
+
+/** When the successor of the current container may start, and the delay of the one after it. */
+export function backoffAfter(memory: PodMemory, nowMs: number): Pick<PodMemory, 'notBeforeMs' | 'backoffMs'> {
+  const readyForMs = readyFor(memory, nowMs);
+  const backoffMs = readyForMs >= LIMITS.backoffResetMs ? LIMITS.backoffFirstMs : memory.backoffMs;
+  if (readyForMs >= LIMITS.readyLongEnoughMs) return { notBeforeMs: 0, backoffMs };
+  return { notBeforeMs: nowMs + backoffMs, backoffMs: Math.min(backoffMs * 2, LIMITS.backoffMostMs) };
+}
+
+/** The failing verdict that speaks for a restart, if any. */
+export function restartVerdict(health: PodHealth): { readonly kind: 'startup' | 'liveness'; readonly verdict: ProbeVerdict } | undefined {
+  if (health.current?.phase !== 'running') return undefined;
+  const { startup, liveness } = health.probes;
+  if (startup?.isPassing === false) return { kind: 'startup', verdict: startup };
+  if (liveness?.isPassing === false) return { kind: 'liveness', verdict: liveness };
+  return undefined;
+}

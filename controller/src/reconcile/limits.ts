@@ -1,0 +1,27 @@
+/** The bounds and delays of the reconcilers, in one place. Milliseconds unless the name says otherwise. */
+export const LIMITS = {
+  /** A replacement waits for nothing when its predecessor had been ready this long. */
+  readyLongEnoughMs: 1_000,
+  backoffFirstMs: 1_000,
+  backoffMostMs: 300_000,
+  /** A container ready this long resets the backoff. */
+  backoffResetMs: 10_000,
+  /** A Deployment's only pod never waits longer. */
+  onlyPodBackoffMostMs: 10_000,
+  /** Dependents are not restarted for this long after a dependency lost a ready pod, and after it came back. */
+  dependencyLossMs: 5_000,
+  dependencyReturnMs: 1_500,
+  /** Liveness failures within this window count as one disruption. */
+  disruptionWindowMs: 2_000,
+  defaultGraceSeconds: 30,
+  defaultProgressDeadlineSeconds: 600,
+  defaultRevisionHistory: 10,
+  /** A failed operation is tried again after this, doubling up to the most. */
+  retryFirstMs: 250,
+  retryMostMs: 30_000,
+} as const;
+
+/** When an operation that failed `count` times may be tried again. */
+export function retryDelayMs(count: number): number {
+  return Math.min(LIMITS.retryFirstMs * 2 ** Math.min(count - 1, 20), LIMITS.retryMostMs);
+}

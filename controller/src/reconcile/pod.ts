@@ -1,0 +1,236 @@
+/**
+ * Pod -> Docker operations. A pod has one current container; older ones only remain until they are gone. The rules for a pod that
+ * stays, first match wins:
+ *   no container                       -> create it (its image, network, volumes and files first)
+ *   condemned or ended, to be replaced -> kill it, and create its successor beside the kill
+ *   created                            -> start it once its predecessor has let go of the name, port and volumes, and its backoff is over
+ *   paused                             -> unpause it (drift)
+ *   running, not on its network        -> connect it (drift)
+ * A terminating pod stops in order: out of rotation, drained, preStop, SIGTERM, grace period, SIGKILL, logs saved, removed.
+ * Never: an operation on a container whose pod it is not; a start beside a running predecessor.
+ */
+import type { ObservedContainer } from '../model/observed.ts';
+import { keyOf } from '../model/objects.ts';
+import { containerSpec, networkName } from './container-spec.ts';
+import type { Draft } from './draft.ts';
+import { referenceOf, seconds } from './draft.ts';
+import type { PodHealth } from './health.ts';
+import { LIMITS } from './limits.ts';
+import { LABEL } from '../model/annotations.ts';
+import { Unresolved } from './unresolved.ts';
+import { emptyDirName, volumeOperations } from './volumes.ts';
+
+/** How long a drain waits for an ingress that does not answer; it is being restarted by then. */
+const ABSENT_INGRESS_MS = 2_000;
+
+export function reconcilePod(draft: Draft, health: PodHealth): void {
+  if (health.isTerminating) terminate(draft, health);
+  else keep(draft, health);
+}
+
+function keep(draft: Draft, health: PodHealth): void {
+  const { current, memory, containers } = health;
+  for (const older of containers.slice(1)) discard(draft, health, older);
+  if (current === undefined) {
+    create(draft, health, memory.restartCount, memory.restartCount === 0 ? 'pod has no container' : 'its container was removed');
+    return;
+  }
+  if (memory.condemned !== undefined) {
+    if (isAlive(current)) kill(draft, health, current, memory.condemned);
+    create(draft, health, memory.restartCount + 1, memory.condemned);
+    return;
+  }
+  switch (current.phase) {
+    case 'created':
+      start(draft, health, current);
+      return;
+    case 'paused':
+      draft.operate({ verb: 'UnpauseContainer', ...target(health, current), cause: 'it was paused from outside' });
+      return;
+    case 'running':
+      connect(draft, health, current);
+      return;
+    default:
+      return;
+  }
+}
+
+function target(
+  { pod }: PodHealth,
+  container: ObservedContainer,
+): { readonly subject: string; readonly resource: string; readonly containerId: string } {
+  return { subject: `container:${container.id}`, resource: referenceOf(pod), containerId: container.id };
+}
+
+function isAlive({ phase }: ObservedContainer): boolean {
+  return phase === 'running' || phase === 'paused' || phase === 'restarting';
+}
+
+function kill(draft: Draft, health: PodHealth, container: ObservedContainer, cause: string): void {
+  draft.operate({ verb: 'KillContainer', ...target(health, container), cause });
+}
+
+function create(draft: Draft, health: PodHealth, restartCount: number, cause: string): void {
+  const { world } = draft;
+  const { pod, uid } = health;
+  const resource = referenceOf(pod);
+  const subject = `pod:${uid}`;
+  if (draft.isBusy(subject)) return;
+  try {
+    const spec = containerSpec(world, pod, restartCount);
+    const missing = [...volumeOperations(world, pod, resource, cause)];
+    if (!draft.hasNetwork(spec.network)) {
+      const labels = { [LABEL.instance]: world.instance, [LABEL.namespace]: pod.metadata.namespace ?? 'default' };
+      missing.push({ verb: 'CreateNetwork', subject: `network:${spec.network}`, resource, cause, network: spec.network, labels });
+    }
+    if (!isImageReady(draft, health, resource)) return;
+    for (const operation of missing) draft.operate(operation);
+    if (missing.length === 0) draft.operate({ verb: 'CreateContainer', subject, resource, cause, spec });
+  } catch (error) {
+    if (!(error instanceof Unresolved)) throw error;
+    draft.wait(resource, error.message);
+  }
+}
+
+function isImageReady(draft: Draft, { pod }: PodHealth, resource: string): boolean {
+  const container = pod.spec.containers[0];
+  if (container === undefined) return false;
+  const { image, imagePullPolicy } = container;
+  if (draft.world.observed.images.has(image)) return true;
+  if (imagePullPolicy === 'Never') {
+    draft.wait(resource, `image "${image}" is not on this host and imagePullPolicy is Never`);
+    return false;
+  }
+  const isStarted = draft.operate({
+    verb: 'PullImage',
+    subject: `image:${image}`,
+    resource,
+    cause: 'the image is not on this host',
+    image,
+  });
+  if (!isStarted) draft.wait(resource, `image "${image}" is being pulled`);
+  return false;
+}
+
+function start(draft: Draft, health: PodHealth, container: ObservedContainer): void {
+  const { pod, memory, containers } = health;
+  const resource = referenceOf(pod);
+  if (containers.slice(1).some(isAlive)) {
+    draft.wait(resource, 'its previous container is still being killed');
+    return;
+  }
+  if (memory.notBeforeMs > draft.world.nowMs) {
+    draft.wait(resource, `back-off: its next container starts in ${seconds(memory.notBeforeMs - draft.world.nowMs)}`);
+    draft.wakeAt(memory.notBeforeMs);
+    return;
+  }
+  const cause = container.error === '' ? 'it is created and nothing holds it up' : `the last start failed: ${container.error}`;
+  draft.operate({ verb: 'StartContainer', ...target(health, container), cause });
+}
+
+function connect(draft: Draft, health: PodHealth, container: ObservedContainer): void {
+  const { pod } = health;
+  const network = networkName(draft.world.instance, pod.metadata.namespace ?? 'default');
+  if (network in container.networks) return;
+  try {
+    const { networkAliases: aliases } = containerSpec(draft.world, pod, health.memory.restartCount);
+    draft.operate({ verb: 'ConnectNetwork', ...target(health, container), network, aliases, cause: 'it was disconnected from outside' });
+  } catch (error) {
+    if (!(error instanceof Unresolved)) throw error;
+    draft.wait(referenceOf(pod), error.message);
+  }
+}
+
+/** Gets rid of a container that is not the current one. Its remains go once the successor runs, so that they do not slow its start. */
+function discard(draft: Draft, health: PodHealth, container: ObservedContainer): void {
+  const cause = `replaced by ${health.current?.name ?? 'another container'}`;
+  if (isAlive(container)) kill(draft, health, container, cause);
+  else if (health.current?.phase === 'running') remove(draft, health, container, cause);
+}
+
+function remove(draft: Draft, health: PodHealth, container: ObservedContainer, cause: string): void {
+  if (container.phase === 'removing') return;
+  const hasRun = container.startedAtMs > 0;
+  if (hasRun && !health.memory.savedLogs.includes(container.id)) {
+    const isStarted = draft.operate({ verb: 'SaveLogs', ...target(health, container), podUid: health.uid, cause });
+    // Asked for once: a failure to save must not keep the container for ever.
+    if (isStarted) health.memory = { ...health.memory, savedLogs: [...health.memory.savedLogs.slice(-3), container.id] };
+    return;
+  }
+  draft.operate({ verb: 'RemoveContainer', ...target(health, container), cause });
+}
+
+function terminate(draft: Draft, health: PodHealth): void {
+  const { containers, pod, uid } = health;
+  for (const container of containers) {
+    if (isAlive(container)) stop(draft, health, container);
+    else remove(draft, health, container, 'the pod is terminating');
+  }
+  if (containers.length > 0 || draft.isBusy(`pod:${uid}`)) return;
+  if (removeEmptyDirs(draft, health)) draft.delete('Pod', pod, 'its containers are gone');
+}
+
+function stop(draft: Draft, health: PodHealth, container: ObservedContainer): void {
+  const { pod, memory } = health;
+  const resource = referenceOf(pod);
+  const cause = 'the pod is terminating';
+  if (container.phase === 'paused' || memory.condemned !== undefined || container.id !== health.current?.id) {
+    kill(draft, health, container, cause);
+    return;
+  }
+  const graceMs = (pod.spec.terminationGracePeriodSeconds ?? LIMITS.defaultGraceSeconds) * 1000;
+  if (!isDrained(draft, health, container, graceMs)) return;
+  const preStop = pod.spec.containers[0]?.lifecycle?.preStop?.exec?.command;
+  if (preStop !== undefined && !memory.isPreStopDone) {
+    const isStarted = draft.operate({ verb: 'RunPreStop', ...target(health, container), command: preStop, timeoutMs: graceMs, cause });
+    if (isStarted) health.memory = { ...memory, isPreStopDone: true };
+    return;
+  }
+  if (!draft.operate({ verb: 'StopContainer', ...target(health, container), graceMs, cause })) {
+    draft.wait(resource, `stopping: SIGTERM was sent, at most ${seconds(graceMs)} until SIGKILL`);
+  }
+}
+
+/** Whether no request can reach the container any more and none is left in it. */
+function isDrained(draft: Draft, { pod, memory }: PodHealth, container: ObservedContainer, graceMs: number): boolean {
+  const { world } = draft;
+  const { ingress } = world.observed;
+  if (world.teardown !== 'none') return true;
+  const inFlight = ingress.inFlight.get(container.id) ?? 0;
+  const isRouted = ingress.routedEndpointIds.has(container.id);
+  if (ingress.isConnected && !isRouted && inFlight === 0) return true;
+  const deadlineMs = (memory.terminatingSinceMs ?? world.nowMs) + (ingress.isConnected ? graceMs : Math.min(ABSENT_INGRESS_MS, graceMs));
+  if (deadlineMs <= world.nowMs) return true;
+  draft.wakeAt(deadlineMs);
+  const reason = !ingress.isConnected
+    ? 'the ingress to answer'
+    : isRouted
+      ? 'the ingress to take it out of rotation'
+      : `${inFlight} requests in flight`;
+  draft.wait(referenceOf(pod), `draining: waiting for ${reason}, at most ${seconds(deadlineMs - world.nowMs)}`);
+  return false;
+}
+
+function removeEmptyDirs(draft: Draft, { pod }: PodHealth): boolean {
+  let isClean = true;
+  for (const { name, emptyDir } of pod.spec.volumes ?? []) {
+    if (emptyDir === undefined) continue;
+    const volume = emptyDirName(draft.world.instance, pod, name);
+    if (!draft.world.observed.volumes.has(volume)) continue;
+    draft.operate({
+      verb: 'RemoveVolume',
+      subject: `volume:${volume}`,
+      resource: referenceOf(pod),
+      cause: 'the pod is terminating',
+      volume,
+    });
+    isClean = false;
+  }
+  return isClean;
+}
+
+/** Where a pod's container is probed; only running ones are. */
+export function planProbes(draft: Draft, { current, pod, isTerminating, memory }: PodHealth): void {
+  if (current?.phase !== 'running' || isTerminating || memory.condemned !== undefined) return;
+  draft.probeTargets.push({ containerId: current.id, podKey: keyOf(pod) });
+}

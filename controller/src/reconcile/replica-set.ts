@@ -1,0 +1,131 @@
+/**
+ * ReplicaSet -> Pods: makes the missing pods and marks the surplus ones for deletion. A pod's name is the lowest free number of its
+ * ReplicaSet; its uid is new every time. On pinned ranges it takes the lowest free port, and the highest port goes first.
+ */
+import { ANNOTATION, LABEL, POD_TEMPLATE_HASH_LABEL } from '../model/annotations.ts';
+import { keyOf } from '../model/objects.ts';
+import type { Pod, ReplicaSet } from '../model/objects.ts';
+import { digestUid } from './digest.ts';
+import type { Draft } from './draft.ts';
+import { referenceOf } from './draft.ts';
+import type { ReplicaSetTarget } from './deployment.ts';
+import type { PodHealth } from './health.ts';
+import { freeHostPort, hostPortOf, hostPortRange } from './host-ports.ts';
+import type { PortRange } from './host-ports.ts';
+import { hashOf, ownerLabel } from './owner.ts';
+
+/** @returns the pods it made, which have no health yet */
+export function reconcileReplicaSet(draft: Draft, target: ReplicaSetTarget, takenPorts: Set<number>): readonly Pod[] {
+  const { replicaSet, wanted } = target;
+  const written = writeReplicas(draft, target);
+  if (draft.world.teardown === 'none' && replicaSet.spec.template === undefined && wanted > 0) {
+    draft.wait(referenceOf(replicaSet), 'its template is unknown since the state was lost: it keeps its pods and makes none');
+  }
+  const own = draft.healthOf(keyOf(target.deployment)).filter(({ pod }) => hashOf(pod) === hashOf(replicaSet));
+  const active = own.filter(({ isTerminating }) => !isTerminating);
+  if (active.length > wanted) retire(draft, target, active);
+  return active.length < wanted ? makePods(draft, target, written, wanted - active.length, takenPorts) : [];
+}
+
+function writeReplicas(draft: Draft, { replicaSet, wanted, deployment, cause }: ReplicaSetTarget): ReplicaSet {
+  const had = replicaSet.spec.replicas ?? 0;
+  if (had === wanted) return replicaSet;
+  const updated = { ...replicaSet, spec: { ...replicaSet.spec, replicas: wanted } };
+  draft.update(updated, cause);
+  draft.emit(
+    deployment,
+    'Normal',
+    'ScalingReplicaSet',
+    `Scaled ${wanted > had ? 'up' : 'down'} replica set ${replicaSet.metadata.name} from ${had} to ${wanted}`,
+  );
+  return updated;
+}
+
+function retire(draft: Draft, { wanted, cause }: ReplicaSetTarget, active: readonly PodHealth[]): void {
+  const ranked = [...active].sort(goesFirst);
+  for (const { pod } of ranked.slice(0, active.length - wanted)) {
+    draft.update({ ...pod, metadata: { ...pod.metadata, deletionTimestamp: new Date(draft.world.wallMs).toISOString() } }, cause);
+  }
+}
+
+/** Pinned: highest port first. Otherwise: without a container, not ready, ready for the shortest time, highest number. */
+export function goesFirst(a: PodHealth, b: PodHealth): number {
+  const portA = hostPortOf(a.pod);
+  const portB = hostPortOf(b.pod);
+  if (portA !== undefined && portB !== undefined) return portB - portA;
+  return (
+    Number(a.current !== undefined) - Number(b.current !== undefined) ||
+    Number(a.isReady) - Number(b.isReady) ||
+    (b.memory.readySinceMs ?? 0) - (a.memory.readySinceMs ?? 0) ||
+    ordinalOf(b.pod) - ordinalOf(a.pod)
+  );
+}
+
+function ordinalOf(pod: Pod): number {
+  return Number(pod.metadata.name.slice(pod.metadata.name.lastIndexOf('-') + 1));
+}
+
+function makePods(draft: Draft, target: ReplicaSetTarget, replicaSet: ReplicaSet, count: number, takenPorts: Set<number>): readonly Pod[] {
+  const made: Pod[] = [];
+  const range = hostPortRange(replicaSet.spec.template);
+  let ordinal = 0;
+  for (let index = 0; index < count; index++) {
+    const hostPort = range === undefined ? undefined : freeHostPort(range, target.allowedPorts, takenPorts);
+    if (range !== undefined && hostPort === undefined) {
+      draft.wait(referenceOf(replicaSet), noPortText(range, target.allowedPorts));
+      break;
+    }
+    if (hostPort !== undefined) takenPorts.add(hostPort);
+    const namespace = replicaSet.metadata.namespace ?? '';
+    while (draft.pods.has(`${namespace}/${replicaSet.metadata.name}-${ordinal}`)) ordinal++;
+    const pod = makePod(draft, target, replicaSet, `${replicaSet.metadata.name}-${ordinal}`, hostPort);
+    if (pod === undefined) break;
+    draft.create(pod, target.cause);
+    made.push(pod);
+  }
+  return made;
+}
+
+function noPortText(range: PortRange, allowed: number): string {
+  return `a new pod waits for one of the ports ${range.first}-${Math.min(range.last, range.first + allowed - 1)} to be given back`;
+}
+
+function makePod(
+  draft: Draft,
+  target: ReplicaSetTarget,
+  replicaSet: ReplicaSet,
+  name: string,
+  hostPort: number | undefined,
+): Pod | undefined {
+  const { template, selector } = replicaSet.spec;
+  if (template === undefined) return undefined;
+  const { namespace, uid: ownerUid } = replicaSet.metadata;
+  const hash = selector.matchLabels?.[POD_TEMPLATE_HASH_LABEL] ?? hashOf(replicaSet);
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name,
+      ...(namespace !== undefined && { namespace }),
+      // Unique over time: a pod of the same name made later has another uid.
+      uid: digestUid(`${ownerUid ?? ''}/${name}/${draft.world.wallMs}/${draft.world.nowMs}`),
+      labels: { ...template.metadata?.labels, [POD_TEMPLATE_HASH_LABEL]: hash },
+      annotations: {
+        ...template.metadata?.annotations,
+        [LABEL.owner]: ownerLabel('Deployment', target.deployment.metadata.name),
+        ...(hostPort !== undefined && { [ANNOTATION.hostPort]: String(hostPort) }),
+      },
+      ownerReferences: [
+        {
+          apiVersion: 'apps/v1',
+          kind: 'ReplicaSet',
+          name: replicaSet.metadata.name,
+          uid: ownerUid ?? '',
+          controller: true,
+          blockOwnerDeletion: true,
+        },
+      ],
+    },
+    spec: template.spec,
+  };
+}

@@ -1,0 +1,95 @@
+/**
+ * The arithmetic of a rollout: how many pods the new ReplicaSet and the old ones should have now.
+ * As Kubernetes does it: never more than replicas + maxSurge pods, never fewer than replicas - maxUnavailable available.
+ *
+ *   replicas 4, maxSurge 1, maxUnavailable 1, all old available:  new 0 -> 2 (5 pods allowed, one old goes at once), old 4 -> 3
+ *   then per available new pod one old pod goes, until new 4, old 0.
+ *
+ * On pinned host ports the surge pods stay until the end: old pods are replaced in place, on the port that the old one gave back,
+ * so that the set of ports is the same before and after. There terminating pods count as well, because they hold their port.
+ */
+import type { DeploymentSpec, IntOrPercent } from '../model/objects.ts';
+
+export interface RolloutBounds {
+  readonly maxSurge: number;
+  readonly maxUnavailable: number;
+}
+
+/** Percentages round up for the surge and down for the unavailable, as Kubernetes rounds; both 0 becomes 1 unavailable. */
+export function rolloutBounds(spec: DeploymentSpec, replicas: number): RolloutBounds {
+  const rollingUpdate = spec.strategy?.rollingUpdate;
+  const maxSurge = resolve(rollingUpdate?.maxSurge ?? '25%', replicas, Math.ceil);
+  const maxUnavailable = resolve(rollingUpdate?.maxUnavailable ?? '25%', replicas, Math.floor);
+  return { maxSurge, maxUnavailable: maxSurge === 0 && maxUnavailable === 0 ? 1 : maxUnavailable };
+}
+
+function resolve(value: IntOrPercent, total: number, round: (value: number) => number): number {
+  return typeof value === 'number' ? value : round((Number.parseFloat(value) / 100) * total);
+}
+
+export interface PodCounts {
+  /** Not terminating. */
+  readonly active: number;
+  readonly available: number;
+}
+
+export interface RolloutState {
+  readonly replicas: number;
+  readonly bounds: RolloutBounds;
+  readonly newPods: PodCounts;
+  readonly oldPods: PodCounts;
+  readonly terminating: number;
+  /** undefined = not pinned; otherwise ports of the range that nobody holds. */
+  readonly freePorts: number | undefined;
+  readonly isRollingOut: boolean;
+}
+
+export interface RolloutStep {
+  readonly newWanted: number;
+  readonly oldWanted: number;
+  readonly isRollingOut: boolean;
+  /** Why nothing moves although it should. */
+  readonly blocked: 'NoFreePort' | undefined;
+}
+
+export function rollOut(state: RolloutState): RolloutStep {
+  const { replicas, newPods, oldPods, terminating } = state;
+  const isPinned = state.freePorts !== undefined;
+  if (oldPods.active === 0) return finish(state);
+
+  const maxSurge = isPinned
+    ? Math.min(state.bounds.maxSurge, state.freePorts + Math.max(newPods.active + oldPods.active + terminating - replicas, 0))
+    : state.bounds.maxSurge;
+  const isStuck = isPinned && maxSurge === 0 && state.bounds.maxUnavailable === 0;
+  const maxTotal = replicas + maxSurge;
+  const total = newPods.active + oldPods.active + (isPinned ? terminating : 0);
+  const newMost = isPinned ? maxTotal : replicas;
+  const newWanted = Math.min(newPods.active + Math.max(maxTotal - total, 0), newMost);
+
+  // Old pods go as far as availability allows; those that do not serve go first and cost nothing.
+  const minAvailable = Math.max(replicas - state.bounds.maxUnavailable, 0);
+  const spare = Math.max(newPods.available + oldPods.available - minAvailable, 0);
+  const newPending = newPods.active - newPods.available;
+  const oldBroken = oldPods.active - oldPods.available;
+  // The new pods that are still starting may fail: what they will serve is not counted on.
+  const removable = Math.max(newPods.active + oldPods.active - minAvailable - newPending, 0);
+  const goes = Math.min(Math.min(oldBroken, removable) + Math.min(spare, oldPods.available), removable, oldPods.active);
+  return { newWanted, oldWanted: oldPods.active - goes, isRollingOut: true, blocked: isStuck ? 'NoFreePort' : undefined };
+}
+
+/** No old pod is left: retire the surge pods of a pinned rollout once every new pod serves. */
+function finish(state: RolloutState): RolloutStep {
+  const { replicas, newPods, isRollingOut } = state;
+  const isSurgeNeeded = isRollingOut && state.freePorts !== undefined && newPods.active > replicas && newPods.available < newPods.active;
+  if (isSurgeNeeded) return { newWanted: newPods.active, oldWanted: 0, isRollingOut: true, blocked: undefined };
+  return { newWanted: replicas, oldWanted: 0, isRollingOut: isRollingOut && newPods.active !== replicas, blocked: undefined };
+}
+
+/** Recreate: nothing new before everything old is gone. */
+export function recreate(
+  replicas: number,
+  oldActive: number,
+  terminatingOld: number,
+): { readonly newWanted: number; readonly oldWanted: number } {
+  return { newWanted: oldActive + terminatingOld > 0 ? 0 : replicas, oldWanted: 0 };
+}
