@@ -1,5 +1,5 @@
-// Old clients put category names into the URL as they are. Node hands such bytes over as latin1 characters; they are percent-encoded
-// before anything parses the target, because parsers differ on raw blanks, quotes, `#` and bytes above 0x7f.
+// Old clients put category names into the URL as they are. What Node's parser lets through of that (printable ASCII; it refuses blanks and
+// bytes above 0x7f with 400 itself) is percent-encoded before anything reads the target, because readers differ on raw quotes, braces and `#`.
 
 // Everything but the characters RFC 3986 allows in a target, `%` included in the allowed: what is already encoded stays.
 const rawCharacter = /[^A-Za-z0-9\-._~:/?[\]@!$&'()*+,;=%]/g;

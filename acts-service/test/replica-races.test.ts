@@ -1,0 +1,88 @@
+import { expect } from 'chai';
+import { call } from './support/client.ts';
+import { addCategory, addUser, upload } from './support/fixtures.ts';
+import { freshDatabase, sql, type TestDatabase } from './support/postgres.ts';
+import { startTestReplica, type TestReplica } from './support/replicas.ts';
+
+describe('replicas on one database', () => {
+  let database: TestDatabase;
+  let users: TestReplica;
+  let replicas: TestReplica[];
+  before(async function () {
+    this.timeout(30_000);
+    database = await freshDatabase();
+    // All at once, as `docker run` ten times does: both roles bring an empty database up to date together.
+    const roles = await Promise.all([startTestReplica('users', database), startTestReplica('users', database)]);
+    users = roles[0];
+    replicas = await Promise.all([1, 2, 3, 4].map(() => startTestReplica('acts', database, { USERS_URL: users.url })));
+    await roles[1].stop();
+    await addUser(users.url, 'alice');
+  });
+  after(() => Promise.all([users, ...replicas].map((replica) => replica.stop())));
+  beforeEach(async () => {
+    await sql(database, 'TRUNCATE acts, categories');
+    await addCategory(replicas[0]!.url, 'trees');
+  });
+
+  const replica = (index: number): string => replicas[index % replicas.length]!.url;
+  const everyone = <T>(n: number, act: (index: number) => Promise<T>): Promise<T[]> => Promise.all(Array.from({ length: n }, (_, index) => act(index)));
+  const statuses = (answers: readonly { status: number }[]): Record<string, number> => {
+    const found: Record<string, number> = {};
+    for (const { status } of answers) found[status] = (found[status] ?? 0) + 1;
+    return found;
+  };
+
+  it('of uploads of one id at the same instant exactly one is 201', async () => {
+    for (let actId = 0; actId < 15; actId++) {
+      expect(statuses(await everyone(8, (index) => upload(replica(index), { actId })))).to.deep.equal({ 201: 1, 400: 7 });
+    }
+    expect((await call(replica(0), 'GET', '/api/v1/acts/count')).text).to.equal('[15]');
+  });
+
+  it('of one new category or user at the same instant exactly one is 201', async () => {
+    expect(statuses(await everyone(12, (index) => addCategory(replica(index), 'rivers')))).to.deep.equal({ 201: 1, 400: 11 });
+    expect(statuses(await everyone(12, () => addUser(users.url, 'bob')))).to.deep.equal({ 201: 1, 400: 11 });
+  });
+
+  it('no vote of a storm is lost', async () => {
+    await upload(replica(0));
+    const answers = await everyone(200, (index) => call(replica(index), 'POST', '/api/v1/acts/upvote', { body: '[1]' }));
+    expect(statuses(answers)).to.deep.equal({ 200: 200 });
+    expect((await call(replica(1), 'GET', '/api/v1/categories/trees/acts')).json()).to.have.nested.property('[0].upvotes', 200);
+  });
+
+  it('a category deleted while uploads arrive leaves no act behind and no error but 400', async () => {
+    for (let round = 0; round < 8; round++) {
+      const uploads = everyone(8, (index) => upload(replica(index), { actId: round * 100 + index }));
+      const deletion = call(replica(round), 'DELETE', '/api/v1/categories/trees');
+      const answers = await uploads;
+      expect((await deletion).status).to.equal(200);
+      expect(Object.keys(statuses(answers)).filter((status) => status !== '201' && status !== '400')).to.deep.equal([]);
+      expect((await call(replica(0), 'GET', '/api/v1/acts/count')).text).to.equal('[0]');
+      await addCategory(replica(0), 'trees');
+    }
+  });
+
+  it('of deletions of one act at the same instant exactly one is 200', async () => {
+    await upload(replica(0));
+    expect(statuses(await everyone(8, (index) => call(replica(index), 'DELETE', '/api/v1/acts/1')))).to.deep.equal({ 200: 1, 400: 7 });
+  });
+
+  it('a list read while acts come and go is always whole JSON of acts that were there', async () => {
+    const writer = async (): Promise<void> => {
+      for (let actId = 0; actId < 60; actId++) {
+        await upload(replica(actId), { actId });
+        if (actId % 2 === 0) await call(replica(actId + 1), 'DELETE', `/api/v1/acts/${actId}`);
+      }
+    };
+    const reader = async (): Promise<void> => {
+      for (let round = 0; round < 60; round++) {
+        const answer = await call(replica(round), 'GET', '/api/v1/categories/trees/acts');
+        expect(answer.status).to.be.oneOf([200, 204]);
+        if (answer.status === 200) expect(answer.json()).to.be.an('array');
+      }
+    };
+    await Promise.all([writer(), reader(), reader()]);
+    expect((await call(replica(0), 'GET', '/api/v1/categories/trees/acts')).json()).to.have.lengthOf(30);
+  });
+});
