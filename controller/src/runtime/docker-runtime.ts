@@ -231,11 +231,12 @@ export class DockerRuntime implements ContainerRuntime {
     }
   }
 
+  /** Two calls: Docker answers 201 with the volume of that name that is already there, whoever made it. */
   async createVolume(name: string, labels: Labels, signal: AbortSignal): Promise<void> {
     await this.#call(`create volume ${name}`, signal, async (abortSignal) => {
       const request = { Name: name, Labels: labels, abortSignal };
-      const volume = (await this.#docker.createVolume(request)) as unknown as { readonly Labels: Labels | null };
-      // Docker answers 201 with the volume of that name that is already there, whoever made it.
+      await this.#docker.createVolume(request);
+      const volume = await this.#docker.getVolume(name).inspect({ abortSignal });
       if (!isLabelled(volume.Labels, labels)) throw new RuntimeError('Conflict', 409, `create volume ${name}: the name is taken`);
     });
   }

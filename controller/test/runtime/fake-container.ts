@@ -15,6 +15,8 @@ export interface FakeProgram {
   /** How long it takes to end after SIGTERM, and its code then. */
   readonly stopAfterMs?: number;
   readonly stopExitCode?: number;
+  /** What it writes at its start. */
+  readonly logs?: readonly string[];
   readonly exec?: (command: readonly string[]) => ExecResult;
 }
 
@@ -76,6 +78,7 @@ export class FakeContainer {
     this.isOomKilled = false;
     this.error = '';
     for (const network of this.networkNames) this.#addresses.set(network, addressIn(network));
+    for (const line of program.logs ?? []) this.log(line);
   }
 
   /** A start that the engine refused. Docker leaves the phase, and a code of 128. */

@@ -264,7 +264,7 @@ export class FakeRuntime implements ContainerRuntime {
   async readLogs(containerId: string, options: LogOptions, onChunk: (chunk: Uint8Array) => void, signal: AbortSignal): Promise<void> {
     await this.#call('readLogs', [containerId, options], signal, async () => {
       const container = this.#container(containerId);
-      for (const line of container.logs.slice(options.tailLines === undefined ? 0 : -options.tailLines || Infinity)) {
+      for (const line of options.tailLines === 0 ? [] : container.logs.slice(-(options.tailLines ?? 0))) {
         onChunk(Buffer.from(`${line}\n`));
       }
       if (options.isFollowing === true && container.isAlive) await container.follow((line) => onChunk(Buffer.from(`${line}\n`)), signal);
