@@ -21,6 +21,8 @@ export interface CounterView {
 
 /** Durable: survives restarts of the control plane in mid-window. */
 export interface AutoscalerState {
+  /** The arming this state belongs to; with another one it means nothing. */
+  readonly armedAtMs: number;
   /** The last tick that was evaluated, counted from the arming; 0 = none. */
   readonly lastTick: number;
   /** Replicas recommended at recent ticks, for the stabilization windows. */
@@ -29,7 +31,7 @@ export interface AutoscalerState {
   readonly changes: readonly { readonly atMs: number; readonly from: number; readonly to: number }[];
 }
 
-export const NEW_AUTOSCALER: AutoscalerState = { lastTick: 0, recommendations: [], changes: [] };
+export const NEW_AUTOSCALER: AutoscalerState = { armedAtMs: 0, lastTick: 0, recommendations: [], changes: [] };
 
 export interface AutoscalerInput {
   readonly autoscaler: HorizontalPodAutoscaler;
@@ -65,12 +67,14 @@ interface Settings {
 }
 
 export function autoscale(input: AutoscalerInput): AutoscalerDecision {
-  const { autoscaler, counter, state, nowMs, currentReplicas } = input;
+  const { autoscaler, counter, nowMs, currentReplicas } = input;
+  const state = input.state.armedAtMs === counter.armedAtMs ? input.state : { ...NEW_AUTOSCALER, armedAtMs: counter.armedAtMs ?? 0 };
   const metric = autoscaler.spec.metrics?.[0];
   if (metric === undefined) return inactive(state, 'FailedGetObjectMetric', 'No metric is declared.');
   const settings = settingsOf(autoscaler, metric);
   if (counter.armedAtMs === undefined)
     return inactive(NEW_AUTOSCALER, 'NotArmed', 'No counted request yet: the first one starts the clock.');
+  if (currentReplicas === 0 && settings.min > 0) return inactive(state, 'ScalingDisabled', 'The Deployment is scaled to 0 by hand.');
   const tick = Math.floor((nowMs - counter.armedAtMs - REPORT_LAG_MS) / settings.syncPeriodMs);
   const nextAtMs = counter.armedAtMs + (Math.max(tick, 0) + 1) * settings.syncPeriodMs + REPORT_LAG_MS;
   const sinceArmedMs = nowMs - counter.armedAtMs;
@@ -105,6 +109,7 @@ export function autoscale(input: AutoscalerInput): AutoscalerDecision {
   const atMs = counter.armedAtMs + boundaryMs;
   return {
     state: {
+      armedAtMs: counter.armedAtMs,
       lastTick: tick,
       recommendations: [...state.recommendations, { atMs, replicas: recommended(settings, count, currentReplicas, autoscaler) }].slice(
         -HISTORY_MOST,

@@ -87,6 +87,7 @@ function planStep(
     oldPods,
     terminating,
     freePorts: freePortsOf(deployment, pods),
+    displaced: displacedPods(deployment, replicas, active, hash),
     isRollingOut: memory?.isRollingOut ?? false,
   });
 }
@@ -98,6 +99,12 @@ function freePortsOf(deployment: Deployment, pods: readonly PodHealth[]): number
   let free = 0;
   for (let port = range.first; port <= range.last; port++) if (!held.has(port)) free++;
   return free;
+}
+
+function displacedPods(deployment: Deployment, replicas: number, active: readonly PodHealth[], hash: string): number {
+  const range = hostPortRange(deployment.spec.template);
+  if (range === undefined) return 0;
+  return active.filter(({ pod }) => hashOf(pod) === hash && (hostPortOf(pod) ?? 0) >= range.first + replicas).length;
 }
 
 function countPods(draft: Draft, deployment: Deployment, pods: readonly PodHealth[]): PodCounts {

@@ -149,7 +149,8 @@ function suspendedByDependency(draft: Draft, deployment: Deployment, failed: Pro
   for (const key of dependenciesOf(deployment)) {
     const name = `deployment/${key.slice(key.indexOf('/') + 1)}`;
     const memory = draft.deploymentMemory.get(key);
-    if (memory === undefined || memory.readyPods === 0) return `${name} has no ready pod`;
+    const isScaledToZero = draft.world.objects.Deployment.get(key)?.spec.replicas === 0;
+    if (memory === undefined || memory.readyPods === 0 || isScaledToZero) return `${name} has no ready pod`;
     if (memory.lostReadyAtMs !== undefined && nowMs - memory.lostReadyAtMs < LIMITS.dependencyLossMs) {
       draft.wakeAt(memory.lostReadyAtMs + LIMITS.dependencyLossMs);
       return `${name} lost a ready pod ${seconds(nowMs - memory.lostReadyAtMs)} ago`;

@@ -41,6 +41,8 @@ export interface RolloutState {
   readonly terminating: number;
   /** undefined = not pinned; otherwise ports of the range that nobody holds. */
   readonly freePorts: number | undefined;
+  /** New pods on ports beyond the first `replicas` of the range. */
+  readonly displaced: number;
   readonly isRollingOut: boolean;
 }
 
@@ -77,12 +79,17 @@ export function rollOut(state: RolloutState): RolloutStep {
   return { newWanted, oldWanted: oldPods.active - goes, isRollingOut: true, blocked: isStuck ? 'NoFreePort' : undefined };
 }
 
-/** No old pod is left: retire the surge pods of a pinned rollout once every new pod serves. */
+/**
+ * No old pod is left. On pinned ports the surge pods stand beyond the first `replicas` ports: each is matched by a new pod in place first,
+ * on the port the last old pods give back, and retired once every new pod serves.
+ */
 function finish(state: RolloutState): RolloutStep {
-  const { replicas, newPods, isRollingOut } = state;
-  const isSurgeNeeded = isRollingOut && state.freePorts !== undefined && newPods.active > replicas && newPods.available < newPods.active;
-  if (isSurgeNeeded) return { newWanted: newPods.active, oldWanted: 0, isRollingOut: true, blocked: undefined };
-  return { newWanted: replicas, oldWanted: 0, isRollingOut: isRollingOut && newPods.active !== replicas, blocked: undefined };
+  const { replicas, newPods, isRollingOut, displaced, terminating } = state;
+  const wanted = replicas + displaced;
+  const isInPlace = newPods.active >= wanted && newPods.available === newPods.active;
+  if (!isRollingOut || displaced === 0 || isInPlace) return { newWanted: replicas, oldWanted: 0, isRollingOut: false, blocked: undefined };
+  const missing = Math.max(wanted - newPods.active - terminating, 0);
+  return { newWanted: newPods.active + missing, oldWanted: 0, isRollingOut: true, blocked: undefined };
 }
 
 /** Recreate: nothing new before everything old is gone. */

@@ -1,0 +1,356 @@
+/**
+ * The control loop: wake (an event, a probe result, a file, an API write) or the 1 s resync -> observe -> reconcile -> check -> execute ->
+ * publish. One pass at a time; nothing in it waits for long work, which is started and then seen as observed state.
+ */
+import { EventEmitter } from 'eventemitter3';
+import type { Logger } from 'pino';
+import type { EndpointTable } from '../model/endpoint-table.ts';
+import type { Pod } from '../model/objects.ts';
+import type { ObservedIngress, ObservedProbes, ObservedState } from '../model/observed.ts';
+import type { Executor, OperationOutcome } from '../execute/executor.ts';
+import type { Observer } from '../observe/observer.ts';
+import type { ProbeTarget } from '../observe/prober.ts';
+import { networkName } from '../reconcile/container-spec.ts';
+import { canonicalJson } from '../reconcile/digest.ts';
+import { reconcile } from '../reconcile/reconcile.ts';
+import type { Memory, ObjectChange, ObjectMaps, Plan, World } from '../reconcile/world.ts';
+import type { ObjectStore } from '../state/object-store.ts';
+import { StoreError } from '../state/store-error.ts';
+import type { EventRecorder } from './event-recorder.ts';
+import { CONTROL_LIMITS } from './limits.ts';
+import { operationEvent } from './operation-events.ts';
+import { checkPlan } from './plan-check.ts';
+
+export interface LoopPorts {
+  readonly store: ObjectStore;
+  readonly observer: Observer;
+  readonly executor: Executor;
+  readonly events: EventRecorder;
+  readonly prober: {
+    readonly probes: ReadonlyMap<string, ObservedProbes>;
+    sync(targets: readonly ProbeTarget[]): void;
+    probeNow(containerId: string): Promise<boolean>;
+  };
+  readonly ingress: { readonly observed: ObservedIngress; publish(table: EndpointTable): void };
+  /** Runs before reconciliation with the newest counts; returns when it wants to run again (monotonic milliseconds). */
+  readonly autoscale: (nowMs: number) => number | undefined;
+}
+
+export interface LoopOptions {
+  readonly instance: string;
+  readonly volumeDir: string;
+  readonly teardown: World['teardown'];
+  /** Monotonic and wall clock, milliseconds. */
+  readonly now: () => number;
+  readonly wallNow: () => number;
+  readonly isRemovalAllowed: () => boolean;
+  readonly logger: Logger;
+}
+
+export interface LoopStatistics {
+  readonly passes: number;
+  readonly lastPassMs: number;
+  readonly lastReconcileMs: number;
+  readonly lastError: string | undefined;
+  readonly isEngineReachable: boolean;
+}
+
+interface LoopEvents {
+  wake: [reason: string];
+  pass: [plan: Plan];
+}
+
+const NO_MEMORY: Memory = { pods: new Map(), deployments: new Map() };
+
+export class ControlLoop {
+  /** 'wake' may be emitted by anyone; 'pass' tells of each finished pass. */
+  readonly bus = new EventEmitter<LoopEvents>();
+  readonly #ports: LoopPorts;
+  readonly #options: LoopOptions;
+  #memory = NO_MEMORY;
+  #isWoken = true;
+  #wakeUp: (() => void) | undefined;
+  #lastResyncMs = -Infinity;
+  #tableVersion: number;
+  #tableDigest = '';
+  #isSettled = false;
+  readonly #startedAtMs: number;
+  readonly #probing = new Set<string>();
+  #statistics: LoopStatistics = { passes: 0, lastPassMs: 0, lastReconcileMs: 0, lastError: undefined, isEngineReachable: false };
+  #lastPlan: Plan | undefined;
+
+  constructor(ports: LoopPorts, options: LoopOptions) {
+    this.#ports = ports;
+    this.#options = options;
+    this.#startedAtMs = options.now();
+    // Versions of a later run are higher than those of an earlier one: the ingress lives on over restarts of the control plane.
+    this.#tableVersion = options.wallNow() * 1000;
+    this.bus.on('wake', () => this.wake());
+  }
+
+  get statistics(): LoopStatistics {
+    return this.#statistics;
+  }
+  get lastPlan(): Plan | undefined {
+    return this.#lastPlan;
+  }
+  get isSettled(): boolean {
+    return this.#isSettled;
+  }
+
+  wake(): void {
+    this.#isWoken = true;
+    this.#wakeUp?.();
+  }
+
+  /** What `onOutcome` of the executor calls. */
+  noteOutcome(outcome: OperationOutcome): void {
+    const { operation, containerId } = outcome;
+    this.#ports.observer.touch(operation.subject);
+    if (containerId !== undefined) this.#ports.observer.expect(containerId);
+    const pod = this.#podNamed(operation.resource);
+    if (pod !== undefined) {
+      const { name, namespace, uid } = pod.metadata;
+      const event = operationEvent(outcome, {
+        kind: 'Pod',
+        name,
+        ...(namespace !== undefined && { namespace }),
+        ...(uid !== undefined && { uid }),
+      });
+      if (event !== undefined) this.#ports.events.record(event);
+    }
+    this.wake();
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const stop = (): void => this.#wakeUp?.();
+    signal.addEventListener('abort', stop);
+    try {
+      while (!signal.aborted) {
+        const wakeAtMs = await this.pass(signal);
+        await this.#sleep(wakeAtMs, signal);
+      }
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
+  }
+
+  /** One pass. Returns when the next one is due at the latest (monotonic milliseconds). */
+  async pass(signal: AbortSignal): Promise<number> {
+    const { now, logger } = this.#options;
+    const startedAtMs = now();
+    this.#isWoken = false;
+    if (startedAtMs - this.#lastResyncMs >= CONTROL_LIMITS.resyncMs) {
+      this.#lastResyncMs = startedAtMs;
+      this.#ports.observer.resyncDue();
+    }
+    const resyncAtMs = this.#lastResyncMs + CONTROL_LIMITS.resyncMs;
+    try {
+      await this.#ports.observer.refresh(this.#imageReferences(), signal);
+    } catch (error) {
+      if (signal.aborted) return resyncAtMs;
+      const text = error instanceof Error ? error.message : String(error);
+      if (this.#statistics.isEngineReachable || this.#statistics.passes === 0)
+        logger.error({ err: error }, 'the container engine does not answer; nothing is changed until it does');
+      this.#statistics = { ...this.#statistics, lastError: text, isEngineReachable: false };
+      return now() + CONTROL_LIMITS.resyncMs;
+    }
+    const scaleAtMs = this.#options.teardown === 'none' ? this.#ports.autoscale(now()) : undefined;
+    const world = this.#world();
+    const reconcileStartedMs = now();
+    const plan = reconcile(world);
+    const reconcileMs = now() - reconcileStartedMs;
+    const { operations, violations } = checkPlan(world, plan);
+    for (const violation of violations) logger.error({ violation }, 'the plan broke an invariant; the operation is not carried out');
+    this.#memory = plan.memory;
+    this.#apply(plan.changes);
+    for (const event of plan.events.slice(0, CONTROL_LIMITS.eventsPerPassMost)) this.#ports.events.record(event);
+    this.#ports.executor.start(operations);
+    this.#probe(plan);
+    this.#publish(plan);
+    this.#lastPlan = plan;
+    const passes = this.#statistics.passes + 1;
+    this.#statistics = {
+      passes,
+      lastPassMs: now() - startedAtMs,
+      lastReconcileMs: reconcileMs,
+      lastError: undefined,
+      isEngineReachable: true,
+    };
+    this.bus.emit('pass', plan);
+    // A change of objects may call for more (a new ReplicaSet for its pods, ...): look again at once until nothing changes any more.
+    if (plan.changes.some(({ type }) => type !== 'status')) this.#isWoken = true;
+    return Math.min(resyncAtMs, plan.wakeAtMs ?? Infinity, scaleAtMs ?? Infinity);
+  }
+
+  /** The dry run: the same function on the same world, and nothing done with it. */
+  plan(objects?: Partial<ObjectMaps>): Plan {
+    const world = this.#world();
+    return reconcile(objects === undefined ? world : { ...world, objects: { ...world.objects, ...objects } });
+  }
+
+  #world(): World {
+    const { instance, volumeDir, teardown, now, wallNow, isRemovalAllowed } = this.#options;
+    return {
+      nowMs: now(),
+      wallMs: wallNow(),
+      instance,
+      volumeDir,
+      teardown,
+      isRemovalAllowed: isRemovalAllowed(),
+      memory: this.#memory,
+      objects: objectMaps(this.#ports.store),
+      observed: this.#observed(),
+    };
+  }
+
+  #observed(): ObservedState {
+    const { observer, executor, prober, ingress } = this.#ports;
+    return {
+      containers: observer.containers,
+      networks: observer.networks,
+      volumes: observer.volumes,
+      images: observer.images,
+      probes: prober.probes,
+      ingress: ingress.observed,
+      busySubjects: executor.busySubjects,
+      failures: executor.failures,
+      writtenDirectories: executor.writtenDirectories,
+    };
+  }
+
+  #imageReferences(): ReadonlySet<string> {
+    const references = new Set<string>();
+    for (const { spec } of this.#ports.store.list('Deployment').values())
+      for (const { image } of spec.template.spec.containers) references.add(image);
+    for (const { spec } of this.#ports.store.list('Pod').values()) for (const { image } of spec.containers) references.add(image);
+    return references;
+  }
+
+  #apply(changes: readonly ObjectChange[]): void {
+    const { store } = this.#ports;
+    for (const change of changes) {
+      try {
+        if (change.type === 'create') store.create(change.object);
+        else if (change.type === 'update') store.update(change.object);
+        else if (change.type === 'status') store.updateStatus(change.object);
+        else store.delete(change.kind, change.key);
+      } catch (error) {
+        // Someone changed the object between the snapshot and now: the next pass sees what is true.
+        if (!(error instanceof StoreError)) throw error;
+        this.#options.logger.debug({ err: error }, 'a change came too late');
+        this.#isWoken = true;
+      }
+    }
+  }
+
+  #probe(plan: Plan): void {
+    const { store, prober, observer } = this.#ports;
+    const targets: ProbeTarget[] = [];
+    for (const { containerId, podKey } of plan.probeTargets) {
+      const target = probeTarget(this.#options.instance, observer, store.get('Pod', podKey), containerId);
+      if (target !== undefined) targets.push(target);
+    }
+    prober.sync(targets);
+    for (const containerId of plan.probeNow) {
+      if (this.#probing.has(containerId)) continue;
+      this.#probing.add(containerId);
+      void prober.probeNow(containerId).finally(() => {
+        this.#probing.delete(containerId);
+        this.wake();
+      });
+    }
+  }
+
+  /** After a start the ingress keeps its table until the adopted containers have been probed: being unknown is not being unready. */
+  #publish(plan: Plan): void {
+    const { prober, ingress } = this.#ports;
+    if (!this.#isSettled) {
+      const isProbed = plan.probeTargets.every(({ containerId, podKey }) =>
+        isSeen(this.#ports.store.get('Pod', podKey), prober.probes.get(containerId)),
+      );
+      this.#isSettled = isProbed || this.#options.now() - this.#startedAtMs > CONTROL_LIMITS.settleMs;
+      if (!this.#isSettled) return;
+    }
+    const digest = canonicalJson(plan.endpointTable);
+    if (digest === this.#tableDigest) return;
+    this.#tableDigest = digest;
+    this.#tableVersion++;
+    ingress.publish({ version: this.#tableVersion, ...plan.endpointTable });
+  }
+
+  #podNamed(resource: string): Pod | undefined {
+    if (!resource.startsWith('pod/')) return undefined;
+    const [name, namespace] = splitOnce(resource.slice('pod/'.length), '.');
+    return (
+      this.#ports.store.get('Pod', `default/${resource.slice('pod/'.length)}`) ??
+      this.#ports.store.get('Pod', `${namespace ?? 'default'}/${name}`)
+    );
+  }
+
+  async #sleep(untilMs: number, signal: AbortSignal): Promise<void> {
+    if (this.#isWoken || signal.aborted) {
+      // Passes never starve the rest of the process: requests, probes and timers get their turn, longer after long passes.
+      await new Promise<void>((resolve) => setTimeout(resolve, Math.min(this.#statistics.lastPassMs / 4, 100)));
+      return;
+    }
+    const waitMs = Math.max(0, untilMs - this.#options.now());
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, waitMs);
+      this.#wakeUp = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#wakeUp = undefined;
+  }
+}
+
+function splitOnce(text: string, separator: string): readonly [string, string | undefined] {
+  const index = text.lastIndexOf(separator);
+  return index < 0 ? [text, undefined] : [text.slice(0, index), text.slice(index + 1)];
+}
+
+function isSeen(pod: Pod | undefined, probes: ObservedProbes | undefined): boolean {
+  const container = pod?.spec.containers[0];
+  if (container === undefined) return true;
+  const { startupProbe, readinessProbe } = container;
+  if (startupProbe !== undefined && probes?.startup?.isPassing !== true) return (probes?.startup?.lastResultAtMs ?? 0) > 0;
+  return readinessProbe === undefined || probes?.readiness?.isPassing !== undefined;
+}
+
+function probeTarget(instance: string, observer: Observer, pod: Pod | undefined, containerId: string): ProbeTarget | undefined {
+  const container = pod?.spec.containers[0];
+  const observed = observer.containers.get(containerId);
+  if (pod === undefined || container === undefined || observed === undefined) return undefined;
+  const { startupProbe, readinessProbe, livenessProbe } = container;
+  if (startupProbe === undefined && readinessProbe === undefined && livenessProbe === undefined) return undefined;
+  return {
+    containerId,
+    podName: pod.metadata.name,
+    address: observed.networks[networkName(instance, pod.metadata.namespace ?? 'default')] ?? '',
+    ports: container.ports ?? [],
+    startedAtMs: observed.startedAtMs,
+    ...(startupProbe !== undefined && { startup: startupProbe }),
+    ...(readinessProbe !== undefined && { readiness: readinessProbe }),
+    ...(livenessProbe !== undefined && { liveness: livenessProbe }),
+  };
+}
+
+function objectMaps(store: ObjectStore): ObjectMaps {
+  return {
+    Deployment: store.list('Deployment'),
+    ReplicaSet: store.list('ReplicaSet'),
+    Pod: store.list('Pod'),
+    Service: store.list('Service'),
+    Ingress: store.list('Ingress'),
+    EndpointSlice: store.list('EndpointSlice'),
+    HorizontalPodAutoscaler: store.list('HorizontalPodAutoscaler'),
+    ConfigMap: store.list('ConfigMap'),
+    Secret: store.list('Secret'),
+    PersistentVolumeClaim: store.list('PersistentVolumeClaim'),
+    Event: store.list('Event'),
+    Namespace: store.list('Namespace'),
+    Node: store.list('Node'),
+  };
+}

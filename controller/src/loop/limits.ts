@@ -1,0 +1,17 @@
+/** The bounds and periods of the control plane, in one place. Milliseconds unless the name says otherwise. */
+export const CONTROL_LIMITS = {
+  /** A pass at least this often, whatever happens or does not. */
+  resyncMs: 1_000,
+  /** One engine call. */
+  callTimeoutMs: 30_000,
+  pullTimeoutMs: 600_000,
+  /** Operations at once: more than a scale-up of one Deployment to ten, few enough that Docker is not the queue. */
+  concurrency: 16,
+  /** After a start, adopted containers are probed before the first table is published, at most this long. */
+  settleMs: 3_000,
+  /** Counted requests are saved this long after they were reported. */
+  countSaveMs: 500,
+  eventsPerPassMost: 200,
+  /** How long the control plane waits for running operations when it is asked to stop. */
+  stopMs: 5_000,
+} as const;

@@ -1,0 +1,45 @@
+/** What people read in `events` about an operation that ended. Quiet about routine clean-up. */
+import { formatOperation } from '../model/operation.ts';
+import type { Operation, Verb } from '../model/operation.ts';
+import type { OperationOutcome } from '../execute/executor.ts';
+import type { EventDraft } from '../reconcile/world.ts';
+
+const REASONS: Partial<Record<Verb, string>> = {
+  PullImage: 'Pulled',
+  CreateContainer: 'Created',
+  StartContainer: 'Started',
+  KillContainer: 'Killing',
+  StopContainer: 'Killing',
+  UnpauseContainer: 'Unpaused',
+  ConnectNetwork: 'Reconnected',
+  CreateVolume: 'VolumeCreated',
+};
+
+export function operationEvent(
+  { operation, failure }: OperationOutcome,
+  involvedObject: EventDraft['involvedObject'],
+): EventDraft | undefined {
+  if (failure !== undefined) {
+    return { involvedObject, type: 'Warning', reason: 'Failed', message: `${operation.verb} failed (${failure.code}): ${failure.message}` };
+  }
+  const reason = REASONS[operation.verb];
+  if (reason === undefined) return undefined;
+  return { involvedObject, type: 'Normal', reason, message: describe(operation) };
+}
+
+function describe(operation: Operation): string {
+  switch (operation.verb) {
+    case 'PullImage':
+      return `Pulled image ${operation.image}`;
+    case 'CreateContainer':
+      return `Created container ${operation.spec.name}: ${operation.cause}`;
+    case 'KillContainer':
+      return `Killed container ${operation.containerId.slice(0, 12)}: ${operation.cause}`;
+    case 'StopContainer':
+      return `Stopped container ${operation.containerId.slice(0, 12)}: ${operation.cause}`;
+    case 'StartContainer':
+      return `Started container ${operation.containerId.slice(0, 12)}`;
+    default:
+      return formatOperation(operation);
+  }
+}

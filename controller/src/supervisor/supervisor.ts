@@ -1,0 +1,118 @@
+/**
+ * Keeps the control plane and the ingress running: starts both, restarts either when it ends, stops both when asked to.
+ * It knows nothing of Docker or the state and holds no request: as little as possible that can fail.
+ */
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { closeSync, openSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export interface SupervisedProcess {
+  /** Names the pid and log files: `control-plane.pid`, `control-plane.log`. */
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+}
+
+export interface SupervisorOptions {
+  readonly processes: readonly SupervisedProcess[];
+  /** For pid files. */
+  readonly home: string;
+  readonly logDirectory: string;
+  readonly environment: NodeJS.ProcessEnv;
+  readonly signal: AbortSignal;
+}
+
+const RESTART_FIRST_MS = 50;
+const RESTART_MOST_MS = 5_000;
+/** A process that ran this long is restarted without delay. */
+const STABLE_MS = 10_000;
+const STOP_GRACE_MS = 15_000;
+const LOG_MOST_BYTES = 10 * 1024 * 1024;
+/** A process that says it cannot run (bad configuration, lock held) is not started again. */
+export const EXIT_FATAL = 78;
+
+/** Resolves when every process has ended after the signal, or when one says that it cannot run. Returns the exit code. */
+export async function supervise(options: SupervisorOptions): Promise<number> {
+  const stopAll = new AbortController();
+  const signal = AbortSignal.any([options.signal, stopAll.signal]);
+  const pidFile = join(options.home, 'supervisor.pid');
+  writeFileSync(pidFile, `${process.pid}\n`, { mode: 0o644 });
+  const codes = await Promise.all(
+    options.processes.map(async (supervised) => {
+      const code = await keepRunning(supervised, options, signal);
+      if (code !== 0) stopAll.abort();
+      return code;
+    }),
+  );
+  rmSync(pidFile, { force: true });
+  return codes.find((code) => code !== 0) ?? 0;
+}
+
+async function keepRunning(supervised: SupervisedProcess, options: SupervisorOptions, signal: AbortSignal): Promise<number> {
+  let delayMs = RESTART_FIRST_MS;
+  while (!signal.aborted) {
+    const startedAt = Date.now();
+    const code = await runOnce(supervised, options, signal);
+    if (signal.aborted) break;
+    if (code === EXIT_FATAL) return EXIT_FATAL;
+    delayMs = Date.now() - startedAt >= STABLE_MS ? RESTART_FIRST_MS : Math.min(delayMs * 2, RESTART_MOST_MS);
+    await pause(delayMs, signal);
+  }
+  return 0;
+}
+
+async function runOnce({ name, command, args }: SupervisedProcess, options: SupervisorOptions, signal: AbortSignal): Promise<number> {
+  const log = openLog(options.logDirectory, name);
+  const child = spawn(command, args, { env: options.environment, stdio: ['ignore', log, log] });
+  closeSync(log);
+  const pidFile = join(options.home, `${name}.pid`);
+  if (child.pid !== undefined) writeFileSync(pidFile, `${child.pid}\n`, { mode: 0o644 });
+  const code = await ended(child, signal);
+  rmSync(pidFile, { force: true });
+  return code;
+}
+
+function ended(child: ChildProcess, signal: AbortSignal): Promise<number> {
+  return new Promise((resolve) => {
+    let killer: NodeJS.Timeout | undefined;
+    const stop = (): void => {
+      child.kill('SIGTERM');
+      killer = setTimeout(() => child.kill('SIGKILL'), STOP_GRACE_MS);
+    };
+    const finish = (code: number): void => {
+      clearTimeout(killer);
+      signal.removeEventListener('abort', stop);
+      resolve(code);
+    };
+    child.once('error', () => finish(1));
+    child.once('exit', (code) => finish(code ?? 1));
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
+  });
+}
+
+/** The log is turned over at a start when it has grown large; one older log is kept. */
+function openLog(directory: string, name: string): number {
+  const path = join(directory, `${name}.log`);
+  try {
+    if (statSync(path).size > LOG_MOST_BYTES) renameSync(path, `${path}.1`);
+  } catch {
+    // There is no log yet.
+  }
+  return openSync(path, 'a', 0o600);
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener(
+      'abort',
+      () => {
+        clearTimeout(timer);
+        resolve();
+      },
+      { once: true },
+    );
+  });
+}
