@@ -1,0 +1,126 @@
+/**
+ * What the API asks of the rest of the control plane. Everything else it answers from the object store.
+ * Reports are for people first: texts are whole sentences without a full stop, times are RFC 3339.
+ */
+import type { Readable } from 'node:stream';
+import type { Condition, KubernetesObject, ObjectKey, Timestamp } from '../model/objects.ts';
+
+export type ControlPlaneErrorCode =
+  | 'NotFound'
+  /** The request makes no sense for this object, e.g. the logs of a pod that has no container. */
+  | 'BadRequest'
+  | 'Conflict'
+  /** Docker, the ingress or a pod does not answer. */
+  | 'Unavailable';
+
+/** Thrown by implementations of the port; any other error is a defect and answered as InternalError. */
+export class ControlPlaneError extends Error {
+  override readonly name = 'ControlPlaneError';
+  readonly code: ControlPlaneErrorCode;
+
+  constructor(code: ControlPlaneErrorCode, message: string, options?: { readonly cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+export interface ManifestProblem {
+  /** Relative to the manifests directory. */
+  readonly file: string;
+  /** From 1; absent when the whole file is meant. */
+  readonly line?: number;
+  readonly message: string;
+}
+
+export interface AutoscalerReport {
+  readonly name: string;
+  readonly namespace: string;
+  /** "deployment/acts" */
+  readonly target: string;
+  readonly isArmed: boolean;
+  readonly armedAt?: Timestamp;
+  readonly nextTickAt?: Timestamp;
+  /** Requests counted in the window that the next tick will judge. */
+  readonly countSoFar: number;
+  readonly currentReplicas: number;
+  /** What the last tick decided. */
+  readonly desiredReplicas?: number;
+}
+
+export interface StatusReport {
+  readonly version: string;
+  readonly instance: string;
+  readonly startedAt: Timestamp;
+  /** Where people reach the system, e.g. { name: "acts", url: "http://127.0.0.1/" }. */
+  readonly addresses: readonly { readonly name: string; readonly url: string }[];
+  readonly manifests: {
+    readonly directory: string;
+    readonly errors: readonly ManifestProblem[];
+    readonly warnings: readonly ManifestProblem[];
+  };
+  /** Conditions of the control plane itself (StateDurable, EngineReachable, ManifestsValid, ...), fine ones included. */
+  readonly conditions: readonly Condition[];
+  readonly engine: { readonly isReachable: boolean; readonly version?: string; readonly message?: string };
+  readonly ingress: {
+    readonly isConnected: boolean;
+    readonly inFlight: number;
+    /** Requests waiting for an endpoint. */
+    readonly held: number;
+    readonly requestsTotal: number;
+    readonly heldTotal: number;
+    readonly retriedTotal: number;
+    readonly failedTotal: number;
+  };
+  readonly autoscalers: readonly AutoscalerReport[];
+}
+
+/** The dry run: what the loop would do now. All empty = everything is as declared. */
+export interface PlanReport {
+  readonly operations: readonly { readonly verb: string; readonly resource: string; readonly cause: string; readonly text: string }[];
+  /** Changes to objects. */
+  readonly changes: readonly { readonly text: string }[];
+  /** What it would wait for before it goes on. */
+  readonly waits: readonly { readonly resource: string; readonly text: string }[];
+}
+
+export interface LogOptions {
+  readonly isFollowing: boolean;
+  /** The container before this one. */
+  readonly isPrevious: boolean;
+  readonly hasTimestamps: boolean;
+  /** Undefined = all of it. */
+  readonly tailLines?: number;
+  readonly sinceSeconds?: number;
+}
+
+export interface ApplyReport {
+  /** "deployment/acts created", ... */
+  readonly changes: readonly string[];
+  readonly errors: readonly ManifestProblem[];
+  readonly warnings: readonly ManifestProblem[];
+}
+
+export interface CrashReport {
+  readonly pod: string;
+  /** host:port the crash request was sent to. */
+  readonly address: string;
+  readonly containerId: string;
+}
+
+export interface ControlPlanePort {
+  status(): StatusReport;
+  /** Changes nothing. */
+  plan(signal: AbortSignal): Promise<PlanReport>;
+  /** Resolves when the log is open; the stream carries stdout and stderr as text, unframed, and ends with the log (or never, when following). */
+  readLogs(pod: ObjectKey, options: LogOptions, signal: AbortSignal): Promise<Readable>;
+  /** Disarms the HorizontalPodAutoscaler and forgets its counts; the next counted request arms it. */
+  resetAutoscaler(autoscaler: ObjectKey): Promise<void>;
+  /** Reads the manifests directory now; with `prune` a change that deletes everything, or a claim, is confirmed. */
+  applyNow(options: { readonly prune: boolean }): Promise<ApplyReport>;
+  /** Asks one ready pod of the Deployment to crash (POST /api/v1/_crash, directly to the pod). */
+  crash(deployment: ObjectKey): Promise<CrashReport>;
+  /** Of the control plane: the state is loaded, Docker was listed, the first round is done. */
+  readiness(): { readonly isReady: boolean; readonly reasons: readonly string[] };
+  /** Why the object cannot be taken, one text a field ("spec.replicas: must be >= 0"); none = it is valid. Asked before every write. */
+  validate(object: KubernetesObject): readonly string[];
+}
