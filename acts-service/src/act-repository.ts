@@ -125,8 +125,7 @@ export class ActRepository {
 
 function actText(row: ActRow): string {
   // Written by hand because actId is a number of up to 1,000 digits.
-  const image =
-    row.image === undefined ? '' : `,"imgB64":"${encodeImage({ bytes: row.image, tail: row.image_tail ?? '' })}"`;
+  const image = row.image === undefined ? '' : `,"imgB64":"${encodeImage({ bytes: row.image, tail: row.image_tail ?? '' })}"`;
   return (
     `{"actId":${row.act_id},"username":${JSON.stringify(row.username)},"timestamp":"${row.performed_at}",` +
     `"caption":${JSON.stringify(row.caption)},"upvotes":${row.upvotes},"categoryName":${JSON.stringify(row.category_name)}${image}}`

@@ -41,7 +41,10 @@ export function buildApp({ config, count, routes, logger }: AppParts): Koa {
 
 function countRequests(count: RequestCount, counted: RegExp): Middleware {
   return async (ctx, next) => {
-    if (!counted.test(ctx.path)) return next();
+    if (!counted.test(ctx.path)) {
+      await next();
+      return;
+    }
     // Written while the request is worked on; the answer waits for both.
     const written = count.add();
     try {

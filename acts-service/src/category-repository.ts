@@ -20,17 +20,33 @@ export class CategoryRepository {
   /** False when the name is taken. */
   async add(name: string): Promise<boolean> {
     const row = { name, name_digest: nameDigest(name) };
-    const added = await inDatabase(() => this.#knex<CategoryRow>('categories').insert(row).onConflict('name_digest').ignore().returning('id'));
+    const added = await inDatabase(() =>
+      this.#knex<CategoryRow>('categories').insert(row).onConflict('name_digest').ignore().returning('id'),
+    );
     return added.length === 1;
   }
 
   /** Its acts go with it, by the foreign key. False when there is no such category. */
   async remove(name: string): Promise<boolean> {
-    return (await inDatabase(() => this.#knex<CategoryRow>('categories').where({ name_digest: nameDigest(name) }).delete())) === 1;
+    return (
+      (await inDatabase(() =>
+        this.#knex<CategoryRow>('categories')
+          .where({ name_digest: nameDigest(name) })
+          .delete(),
+      )) === 1
+    );
   }
 
   async exists(name: string): Promise<boolean> {
-    return (await inDatabase(() => this.#knex<CategoryRow>('categories').where({ name_digest: nameDigest(name) }).pluck('id'))).length === 1;
+    return (
+      (
+        await inDatabase(() =>
+          this.#knex<CategoryRow>('categories')
+            .where({ name_digest: nameDigest(name) })
+            .pluck('id'),
+        )
+      ).length === 1
+    );
   }
 
   keys(): Promise<RowKey[]> {

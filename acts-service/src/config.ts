@@ -24,6 +24,8 @@ export interface Config {
   readonly faultInjection: FaultInjection;
   readonly bodyLimitBytes: number;
   readonly logLevel: string;
+  /** Shorter than the container's grace period, or the kernel ends what this would have finished. */
+  readonly shutdownGraceMs: number;
 }
 
 export type ConfigResult = { readonly config: Config } | { readonly errors: readonly string[] };
@@ -64,6 +66,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   const faultInjection = oneOf<FaultInjection>('ACTS_FAULT_INJECTION', ['off', 'direct', 'any'], 'off');
   const bodyLimitBytes = integer('BODY_LIMIT_BYTES', limits.bodyBytes, 1, 256 * 1024 * 1024);
   const logLevel = oneOf('LOG_LEVEL', logLevels, 'info');
+  const shutdownGraceMs = integer('SHUTDOWN_GRACE_MS', limits.shutdownGraceMs, 0, 600_000);
 
   let database: DatabaseAddress = {};
   const connectionString = text('DATABASE_URL');
@@ -94,5 +97,5 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   if (origin !== undefined) serviceOrigin = httpUrl('SERVICE_ORIGIN', origin)?.origin ?? serviceOrigin;
 
   if (errors.length > 0 || role === undefined || faultInjection === undefined || logLevel === undefined) return { errors };
-  return { config: { role, port, database, usersUrl, serviceOrigin, faultInjection, bodyLimitBytes, logLevel } };
+  return { config: { role, port, database, usersUrl, serviceOrigin, faultInjection, bodyLimitBytes, logLevel, shutdownGraceMs } };
 }

@@ -1,6 +1,5 @@
 // Can this process read and write its database right now? A connection of its own, so that neither a busy pool nor a query that hangs
 // on a frozen server stands in the way; a connection that failed once is thrown away, so a server that returns is seen at once.
-import type { Socket } from 'node:net';
 import pg from 'pg';
 import type { DatabaseAddress, Role } from './config.ts';
 import { limits } from './limits.ts';
@@ -15,8 +14,7 @@ export class DatabaseProbe {
     this.#address = address;
     // One round trip. The row is new each time and no index is involved: replicas never wait for each other.
     this.#statements =
-      `BEGIN; SELECT total FROM ${role}_request_count; ` +
-      `INSERT INTO ${role}_health_probe (probe) VALUES (gen_random_uuid()); ROLLBACK`;
+      `BEGIN; SELECT total FROM ${role}_request_count; ` + `INSERT INTO ${role}_health_probe (probe) VALUES (gen_random_uuid()); ROLLBACK`;
   }
 
   /** Resolves when a read and a write have worked, rejects at the latest after the health timeout. Callers that meet share one check. */
@@ -65,6 +63,6 @@ export class DatabaseProbe {
     if (client === undefined) return;
     if (client === this.#client) this.#client = undefined;
     // Not client.end(): that says goodbye and waits for an answer, which a frozen server never gives.
-    (client.connection.stream as Socket).destroy();
+    client.connection.stream.destroy();
   }
 }

@@ -1,5 +1,5 @@
 // The pool, and what a failing database means to a client: 503 while it cannot be used, 500 only for a mistake of ours.
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import knexModule, { type Knex } from 'knex';
 import type { Client } from 'pg';
 import type { DatabaseAddress } from './config.ts';
@@ -20,13 +20,19 @@ export function openDatabase(address: DatabaseAddress): Knex {
     // min 0: knex would otherwise keep connections that died with a restarted server.
     pool: { min: 0, max: limits.poolConnections, afterCreate: dropWhenSilent },
     acquireConnectionTimeout: limits.acquireTimeoutMs,
+    // knex prints what it also throws; errors are reported once, at the edge.
+    log: { warn: ignore, error: ignore, deprecate: ignore, debug: ignore },
   });
+}
+
+function ignore(): void {
+  return;
 }
 
 /** A server that vanished (paused, unplugged) never closes its sockets; without this its connections would fill the pool for ever. */
 function dropWhenSilent(client: Client, done: (error: Error | null, client: Client) => void): void {
-  const socket = client.connection.stream as Socket;
-  socket.setTimeout(limits.connectionSilenceMs, () => socket.destroy());
+  const { stream } = client.connection;
+  if (stream instanceof Socket) stream.setTimeout(limits.connectionSilenceMs, () => stream.destroy());
   done(null, client);
 }
 

@@ -58,9 +58,13 @@ function closingQuote(text: string, open: number): number {
 }
 
 function restore(value: unknown, cut: readonly string[]): unknown {
-  if (typeof value === 'string') return value.length > keptChars ? cut[Number(value)] : value;
+  if (typeof value === 'string') return restoreText(value, cut);
   if (Array.isArray(value)) return value.map((element) => restore(element, cut));
   if (value === null || typeof value !== 'object' || value instanceof LosslessNumber) return value;
-  // Entries are defined, not assigned, so that `__proto__` is a key like any other. A key that was cut stays cut: no field has such a name.
-  return Object.fromEntries(Object.entries(value).map(([key, element]) => [key, restore(element, cut)]));
+  // Entries are defined, not assigned, so that `__proto__` is a key like any other.
+  return Object.fromEntries(Object.entries(value).map(([key, element]) => [restoreText(key, cut), restore(element, cut)]));
+}
+
+function restoreText(text: string, cut: readonly string[]): string {
+  return text.length > keptChars ? (cut[Number(text)] ?? '') : text;
 }

@@ -40,7 +40,7 @@ export const limits = {
   usersAnswerBytes: 256 * 1024 * 1024,
 
   retryAfterSeconds: 1,
-  /** In-flight requests get this long after SIGTERM; then their connections are cut. */
+  /** The default of SHUTDOWN_GRACE_MS: in-flight requests get this long after SIGTERM, then their connections are cut. */
   shutdownGraceMs: 8000,
   /** And what remains after them (the pool, the count) this long. */
   shutdownCloseMs: 1500,

@@ -31,11 +31,15 @@ export async function startReplica(config: Config): Promise<Replica> {
     const closed = new Promise((resolve) => server.close(resolve));
     // A connection becomes idle only after its last answer, so closing idle ones once is not enough.
     const sweep = setInterval(() => server.closeIdleConnections(), 25);
-    await within(limits.shutdownGraceMs, closed);
+    await within(config.shutdownGraceMs, closed);
     clearInterval(sweep);
     server.closeAllConnections();
-    const service = await starting.catch(() => undefined);
-    await within(limits.shutdownCloseMs, service?.close());
+    // A start that failed, or was stopped by the signal above, has cleaned up after itself.
+    const serviceClosed = starting.then(
+      (service) => service.close(),
+      () => undefined,
+    );
+    await within(limits.shutdownCloseMs, serviceClosed);
   }
 
   return {
@@ -45,7 +49,7 @@ export async function startReplica(config: Config): Promise<Replica> {
   };
 }
 
-async function within(ms: number, work: Promise<unknown> | undefined): Promise<void> {
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
   const abort = new AbortController();
   const limit = delay(ms, undefined, { signal: abort.signal }).catch(() => undefined);
   await Promise.race([work, limit]);

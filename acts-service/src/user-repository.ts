@@ -37,7 +37,13 @@ export class UserRepository {
 
   /** False when there is no such user. */
   async remove(name: string): Promise<boolean> {
-    return (await inDatabase(() => this.#knex<UserRow>('users').where({ name_digest: nameDigest(name) }).delete())) === 1;
+    return (
+      (await inDatabase(() =>
+        this.#knex<UserRow>('users')
+          .where({ name_digest: nameDigest(name) })
+          .delete(),
+      )) === 1
+    );
   }
 
   keys(): Promise<RowKey[]> {

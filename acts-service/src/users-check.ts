@@ -64,7 +64,7 @@ export function firstAnswer<T>(
       clearTimeout(timer);
       const address = waiting.shift();
       if (address === undefined) {
-        if (running === 0) reject(lastError as Error);
+        if (running === 0) reject(lastError);
         return;
       }
       running++;
@@ -114,6 +114,7 @@ async function readNames(response: IncomingMessage): Promise<readonly string[]> 
     chunks.push(chunk);
   }
   const names: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'));
-  if (!Array.isArray(names) || !names.every((name) => typeof name === 'string')) throw new Error('the users service did not answer with names');
+  if (!Array.isArray(names) || !names.every((name) => typeof name === 'string'))
+    throw new Error('the users service did not answer with names');
   return names;
 }

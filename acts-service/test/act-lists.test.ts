@@ -32,7 +32,14 @@ describe('lists of acts', () => {
   const down = (from: number, to: number): number[] => Array.from({ length: from - to + 1 }, (_, index) => from - index);
 
   it('are sorted by parsed timestamp, newest first', async () => {
-    const timestamps = ['02-01-2019:00-00-00', '01-02-2019:00-00-00', '01-01-2020:00-00-00', '01-01-2019:59-00-00', '01-01-2019:00-01-00', '01-01-2019:00-00-01'];
+    const timestamps = [
+      '02-01-2019:00-00-00',
+      '01-02-2019:00-00-00',
+      '01-01-2020:00-00-00',
+      '01-01-2019:59-00-00',
+      '01-01-2019:00-01-00',
+      '01-01-2019:00-00-01',
+    ];
     for (const [actId, timestamp] of timestamps.entries()) await upload(url, { actId, timestamp });
     expect(await ids('')).to.deep.equal([2, 1, 0, 5, 4, 3]);
   });

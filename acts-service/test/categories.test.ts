@@ -23,7 +23,21 @@ describe('categories', () => {
     expect((await addCategory(url, 'Trees')).status).to.equal(201);
   });
 
-  for (const body of ['[]', '["a","b"]', '[1]', '[null]', '[""]', '["a\\u0000"]', '["\\udc00"]', '{"0":"a"}', '"a"', '["a"', '', '[["a"]]', '[“a”]']) {
+  for (const body of [
+    '[]',
+    '["a","b"]',
+    '[1]',
+    '[null]',
+    '[""]',
+    '["a\\u0000"]',
+    '["\\udc00"]',
+    '{"0":"a"}',
+    '"a"',
+    '["a"',
+    '',
+    '[["a"]]',
+    '[“a”]',
+  ]) {
     it(`POST of ${body || 'nothing'} is 400 and stores nothing`, async () => {
       expect((await call(url, 'POST', '/api/v1/categories', { body })).status).to.equal(400);
       expect((await call(url, 'GET', '/api/v1/categories')).status).to.equal(204);

@@ -60,7 +60,16 @@ describe('everywhere', () => {
   });
 
   it('an unknown route is 404, for every method', async () => {
-    const paths = ['/api/v1', '/api/v2/acts', '/api/v1/act', '/api/v1/users', '/api/v1/acts/1/upvote', '/api/v1/categories/a/b', '/API/V1/acts', '/x'];
+    const paths = [
+      '/api/v1',
+      '/api/v2/acts',
+      '/api/v1/act',
+      '/api/v1/users',
+      '/api/v1/acts/1/upvote',
+      '/api/v1/categories/a/b',
+      '/API/V1/acts',
+      '/x',
+    ];
     for (const path of paths) {
       for (const method of ['GET', 'POST', 'DELETE', 'PUT']) {
         const answer = await call(url, method, path);
@@ -84,7 +93,15 @@ describe('everywhere', () => {
 
   it('HEAD is answered wherever GET is, without a body', async () => {
     await upload(url);
-    const paths = ['/categories', '/categories/trees/acts', '/categories/trees/acts/size', '/acts/count', '/acts/1/image', '/_count', '/_health'];
+    const paths = [
+      '/categories',
+      '/categories/trees/acts',
+      '/categories/trees/acts/size',
+      '/acts/count',
+      '/acts/1/image',
+      '/_count',
+      '/_health',
+    ];
     for (const path of paths) {
       const answer = await call(url, 'HEAD', `/api/v1${path}`);
       expect([answer.status, answer.text], path).to.deep.equal([200, '']);
@@ -93,7 +110,11 @@ describe('everywhere', () => {
   });
 
   it('OPTIONS answers a CORS preflight and allows every origin', async () => {
-    const headers = { Origin: 'http://app.example', 'Access-Control-Request-Method': 'DELETE', 'Access-Control-Request-Headers': 'content-type' };
+    const headers = {
+      Origin: 'http://app.example',
+      'Access-Control-Request-Method': 'DELETE',
+      'Access-Control-Request-Headers': 'content-type',
+    };
     const preflight = await call(url, 'OPTIONS', '/api/v1/acts/1', { headers });
     expect(preflight.status).to.equal(204);
     expect(preflight.headers['access-control-allow-origin']).to.equal('*');
@@ -105,20 +126,32 @@ describe('everywhere', () => {
   });
 
   describe('bodies', () => {
-    const post = (body: string | Buffer, headers: Record<string, string> = {}) => call(url, 'POST', '/api/v1/categories', { body, headers });
+    const post = (body: string | Buffer, headers: Record<string, string> = {}) =>
+      call(url, 'POST', '/api/v1/categories', { body, headers });
 
     it('are JSON whatever the content type says, also when it says nothing', async () => {
-      const types = ['application/json', 'application/json; charset=utf-8', 'text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'nonsense'];
+      const types = [
+        'application/json',
+        'application/json; charset=utf-8',
+        'text/plain',
+        'application/x-www-form-urlencoded',
+        'multipart/form-data; boundary=x',
+        'nonsense',
+      ];
       for (const [index, type] of types.entries()) {
         expect((await post(`["type ${index}"]`, { 'Content-Type': type })).status, type).to.equal(201);
       }
-      const answer = await callRaw(url, 'POST /api/v1/categories HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 8\r\n\r\n["bare"]');
+      const answer = await callRaw(
+        url,
+        'POST /api/v1/categories HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 8\r\n\r\n["bare"]',
+      );
       expect(answer).to.match(/^HTTP\/1.1 201 /);
     });
 
     it('may be compressed or chunked', async () => {
       expect((await post(gzipSync('["gzipped"]'), { 'Content-Encoding': 'gzip' })).status).to.equal(201);
-      const chunked = 'POST /api/v1/categories HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n["c\r\n8\r\nhunked"]\r\n0\r\n\r\n';
+      const chunked =
+        'POST /api/v1/categories HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n["c\r\n8\r\nhunked"]\r\n0\r\n\r\n';
       expect(await callRaw(url, chunked)).to.match(/^HTTP\/1.1 201 /);
     });
 
@@ -129,14 +162,26 @@ describe('everywhere', () => {
       expect([answer.status, answer.headers['content-type']]).to.deep.equal([413, 'application/problem+json']);
       expect((await post(Buffer.alloc(3_000_000, 'x'))).status).to.equal(413);
       expect((await post(gzipSync(`["${'y'.repeat(bodyLimit)}"]`), { 'Content-Encoding': 'gzip' })).status, 'inflated').to.equal(413);
-      const chunk = `${'x'.repeat(bodyLimit)}`;
+      const chunk = 'x'.repeat(bodyLimit);
       const size = bodyLimit.toString(16);
       const head = 'POST /api/v1/acts HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n';
       expect(await callRaw(url, `${head}${size}\r\n${chunk}\r\n${size}\r\n${chunk}\r\n0\r\n\r\n`)).to.match(/^HTTP\/1.1 413 /);
     });
 
     it('that are no JSON in UTF-8 are 400', async () => {
-      const bodies = ['', ' ', '{', '["a"]x', "['a']", '["a",]', '[“a”]', 'undefined', Buffer.from('5b22ff225d', 'hex'), Buffer.from('["a"]', 'utf16le'), '['.repeat(9999)];
+      const bodies = [
+        '',
+        ' ',
+        '{',
+        '["a"]x',
+        "['a']",
+        '["a",]',
+        '[“a”]',
+        'undefined',
+        Buffer.from('5b22ff225d', 'hex'),
+        Buffer.from('["a"]', 'utf16le'),
+        '['.repeat(9999),
+      ];
       for (const body of bodies) expect((await post(body)).status, String(body).slice(0, 20)).to.equal(400);
       expect((await post('not gzip', { 'Content-Encoding': 'gzip' })).status).to.equal(400);
       expect((await post('["a"]', { 'Content-Encoding': 'nonsense' })).status).to.equal(400);
@@ -192,7 +237,14 @@ describe('everywhere', () => {
     expect((await call(system.users.url, 'POST', '/api/v1/users', { json: { username: 'mobile', password } })).status).to.equal(400);
     await addCategory(url, 'Wege&{Stege}');
     for (const actId of [1571234567890, 1571234567891]) {
-      const json = { actId, username: 'mobile', timestamp: '10-10-2019:45-23-03', caption: 'c', categoryName: 'Wege&{Stege}', imgB64: 'aGVs\nbG8=\n' };
+      const json = {
+        actId,
+        username: 'mobile',
+        timestamp: '10-10-2019:45-23-03',
+        caption: 'c',
+        categoryName: 'Wege&{Stege}',
+        imgB64: 'aGVs\nbG8=\n',
+      };
       const answer = await call(url, 'POST', '/api/v1/acts', { json });
       expect([answer.status, answer.text]).to.deep.equal([201, '{}']);
     }

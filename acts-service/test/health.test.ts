@@ -66,10 +66,14 @@ describe('_health', () => {
 
   it('is 500 when the database can be read only', async () => {
     await sql(database, `ALTER DATABASE ${database.database} SET default_transaction_read_only = on`);
-    await sql(database, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()`, [database.database]);
+    await sql(database, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()`, [
+      database.database,
+    ]);
     await becomes(500, 2000);
     await sql({ ...database, database: 'postgres' }, `ALTER DATABASE ${database.database} SET default_transaction_read_only = off`);
-    await sql(database, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()`, [database.database]);
+    await sql(database, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()`, [
+      database.database,
+    ]);
     await becomes(200, 1000);
   });
 
@@ -79,7 +83,10 @@ describe('_health', () => {
     // Another replica's uncommitted write.
     const other = sql(database, 'BEGIN; INSERT INTO acts_health_probe VALUES (gen_random_uuid()); SELECT pg_sleep(0.5); ROLLBACK');
     await eventually(async () => {
-      const rows = await sql(database, `SELECT 1 FROM pg_locks l JOIN pg_class c ON c.oid = l.relation WHERE relname = 'acts_health_probe'`);
+      const rows = await sql(
+        database,
+        `SELECT 1 FROM pg_locks l JOIN pg_class c ON c.oid = l.relation WHERE relname = 'acts_health_probe'`,
+      );
       expect(rows).to.not.deep.equal([]);
     });
     expect(await status()).to.equal(200);
@@ -88,9 +95,18 @@ describe('_health', () => {
 
   it('requests get 503 with Retry-After while the database cannot be used', async () => {
     await proxy.kill();
-    for (const [method, path] of [['GET', '/acts/count'], ['GET', '/categories'], ['DELETE', '/acts/1'], ['GET', '/_count']] as const) {
+    for (const [method, path] of [
+      ['GET', '/acts/count'],
+      ['GET', '/categories'],
+      ['DELETE', '/acts/1'],
+      ['GET', '/_count'],
+    ] as const) {
       const answer = await call(replica.url, method, `/api/v1${path}`);
-      expect([answer.status, answer.headers['retry-after'], answer.headers['content-type']], path).to.deep.equal([503, '1', 'application/problem+json']);
+      expect([answer.status, answer.headers['retry-after'], answer.headers['content-type']], path).to.deep.equal([
+        503,
+        '1',
+        'application/problem+json',
+      ]);
     }
     expect((await call(replica.url, 'GET', '/api/v1/acts')).status, 'what needs no database').to.equal(405);
   });

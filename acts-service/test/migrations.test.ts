@@ -33,7 +33,12 @@ describe('migrations', () => {
     await migrateToLatest(knex, 'users');
     await migrateToLatest(knex, 'acts');
     const first = await columns();
-    expect(first).to.include.members(['users.name text', 'acts.image bytea', 'acts_health_probe.probe uuid', 'users_request_count.total bigint']);
+    expect(first).to.include.members([
+      'users.name text',
+      'acts.image bytea',
+      'acts_health_probe.probe uuid',
+      'users_request_count.total bigint',
+    ]);
     await migrateDown(knex, 'acts');
     expect((await columns()).filter((name) => !name.startsWith('users'))).to.deep.equal([]);
     await migrateDown(knex, 'users');
@@ -75,7 +80,9 @@ describe('migrations', () => {
     const next = migrateToLatest(migrator(), 'acts');
     await sql(database, 'SELECT pg_terminate_backend($1)', [pid]);
     await next;
-    expect(await columns()).to.include('categories.name text').and.to.not.include('categories.half integer');
+    expect(await columns())
+      .to.include('categories.name text')
+      .and.to.not.include('categories.half integer');
   });
 
   it('an older image starts on a newer database', async () => {

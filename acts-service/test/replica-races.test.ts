@@ -25,7 +25,8 @@ describe('replicas on one database', () => {
   });
 
   const replica = (index: number): string => replicas[index % replicas.length]!.url;
-  const everyone = <T>(n: number, act: (index: number) => Promise<T>): Promise<T[]> => Promise.all(Array.from({ length: n }, (_, index) => act(index)));
+  const everyone = <T>(n: number, act: (index: number) => Promise<T>): Promise<T[]> =>
+    Promise.all(Array.from({ length: n }, (_, index) => act(index)));
   const statuses = (answers: readonly { status: number }[]): Record<string, number> => {
     const found: Record<string, number> = {};
     for (const { status } of answers) found[status] = (found[status] ?? 0) + 1;

