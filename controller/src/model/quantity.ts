@@ -18,7 +18,8 @@ export function parseQuantity(quantity: string | number): number | undefined {
   const [, sign, digits = '', exponent, suffix = ''] = match;
   const scale = SUFFIXES[suffix] ?? 1;
   // Dividing by 1000 gives the double nearest to 0.1 for "100m"; multiplying by 0.001 does not.
-  const size = exponent !== undefined ? Number(`${digits}e${exponent}`) : scale < 1 ? Number(digits) / Math.round(1 / scale) : Number(digits) * scale;
+  const size =
+    exponent !== undefined ? Number(`${digits}e${exponent}`) : scale < 1 ? Number(digits) / Math.round(1 / scale) : Number(digits) * scale;
   if (!Number.isFinite(size)) return undefined;
   return sign === '-' && size !== 0 ? -size : size;
 }
@@ -33,7 +34,11 @@ export function formatQuantity(units: number): string {
     }
     return String(units);
   }
-  for (const [suffix, perUnit] of [['m', 1e3], ['u', 1e6], ['n', 1e9]] as const) {
+  for (const [suffix, perUnit] of [
+    ['m', 1e3],
+    ['u', 1e6],
+    ['n', 1e9],
+  ] as const) {
     const scaled = Math.round(units * perUnit);
     if (scaled / perUnit === units) return `${String(scaled)}${suffix}`;
   }
