@@ -55,7 +55,7 @@ run_sql() { # run_sql DATA_DIRECTORY [POSTGRES_OPTION...] <statements
   directory=$1
   shift
   postgres --single -D "$directory" -c exit_on_error=on -c log_min_error_statement=panic -c log_statement=none \
-    -c log_min_messages=fatal -c log_checkpoints=off "$@" postgres >/dev/null
+    -c log_checkpoints=off "$@" postgres >/dev/null
 }
 
 # The kernel frees the lock with the last process of the server (they inherit descriptor 9), and sees it across containers,
@@ -70,6 +70,8 @@ take_lock() {
     waited=$((waited + 1))
     sleep 1
   done
+  # Left by a server that was killed. Its process id (1, most often) means some other process by now, or us.
+  rm -f "$PGDATA/postmaster.pid"
 }
 
 # Everything is made in $staging. Once that is complete and on disk its entries are moved up one by one, PG_VERSION last:
@@ -85,8 +87,9 @@ first_start() {
     [ -n "$password" ] || die 'POSTGRES_PASSWORD is needed to make a new database (an empty one would let anybody in)'
     rm -rf "$staging"
     mkdir -m 0700 "$staging"
+    echo 'entrypoint: making a new database' >&2
     printf '%s\n' "$password" | initdb -D "$staging/data" -U "$user" --pwfile=/dev/stdin --encoding=UTF8 --locale=C.UTF-8 \
-      --locale-provider=builtin --auth-local=trust --auth-host=scram-sha-256 --no-sync --no-instructions >&2
+      --locale-provider=builtin --auth-local=trust --auth-host=scram-sha-256 --no-sync --no-instructions >/dev/null
     printf '\n# Any address, with the password.\nhost all all all scram-sha-256\n' >>"$staging/data/pg_hba.conf"
     if [ "$database" != postgres ]; then
       printf 'CREATE DATABASE %s\n' "$(quoted '"' "$database")" | run_sql "$staging/data" -F

@@ -2,7 +2,6 @@
 // to runtime/. Paths carry no version: the engine answers with its own. Nothing here decides anything.
 import { request, type IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { createInterface } from 'node:readline';
 import { messageOf } from './set-up-error.ts';
 
@@ -135,8 +134,17 @@ export class EngineApi {
 
   async #upload(path: string, body: Body, signal: AbortSignal): Promise<void> {
     const stop = withDeadline(signal, BUILD_DEADLINE_MS);
-    const response = await this.#send('POST', path, { signal: stop, body });
-    await followStream(response);
+    try {
+      const response = await this.#send('POST', path, { signal: stop, body });
+      await followStream(response);
+    } catch (error) {
+      // The engine has said why, or the connection broke: because our own program failed, or the time was up.
+      body.stream.destroy();
+      if (error instanceof EngineApiError) throw error;
+      stop.throwIfAborted();
+      await body.done;
+      throw error;
+    }
   }
 
   async #json(method: string, path: string, signal: AbortSignal): Promise<unknown> {
@@ -159,25 +167,17 @@ export class EngineApi {
     const answered = new Promise<IncomingMessage>((resolve, reject) => {
       outgoing.once('response', resolve);
       // A timeout's reason is clearer than the AbortError that node:http makes of it.
-      outgoing.once('error', (error) => reject(signal.aborted ? (signal.reason as Error) : error));
+      outgoing.on('error', (error) => reject(signal.aborted ? (signal.reason as Error) : error));
     });
     if (body === undefined) {
       outgoing.end();
     } else {
-      answered.catch(() => undefined);
-      try {
-        await Promise.all([pipeline(body.stream, outgoing), body.done]);
-      } catch (error) {
-        // The engine may refuse half-way through the upload: then its answer, not our broken pipe, is the reason.
-        const madeStream = await body.done.then(
-          () => true,
-          () => false,
-        );
-        if (!madeStream || signal.aborted) {
-          outgoing.destroy();
-          throw error;
-        }
-      }
+      // The end is sent only for a stream that is whole: the engine would take half a context for all of it.
+      body.stream.pipe(outgoing, { end: false });
+      body.done.then(
+        () => outgoing.end(),
+        (error: unknown) => outgoing.destroy(error as Error),
+      );
     }
     const response = await answered;
     const status = response.statusCode ?? 0;
