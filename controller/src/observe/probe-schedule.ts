@@ -17,6 +17,8 @@ const EAGER_MS = 50;
 const GRID_STEP_MS = 2;
 /** A timer may fire this much early; less than a whole period later is then no new turn. */
 const GRID_TOLERANCE_MS = 5;
+/** Node's timers count whole milliseconds of the event loop's own time: without this one in two fires just too early, and twice. */
+const TIMER_SLACK_MS = 1;
 
 interface Check {
   readonly request: ProbeRequest;
@@ -132,7 +134,7 @@ export class ProbeSchedule {
     const check = this.#firstDue();
     if (check === undefined) return;
     const waitMs = check.dueAtMs - this.#clock.now();
-    if (waitMs <= 0) void this.#occupy(this.#run(check));
+    if (waitMs <= TIMER_SLACK_MS) void this.#occupy(this.#run(check));
     else this.#cancelTimer = this.#clock.setTimer(waitMs, () => this.#next());
   }
 

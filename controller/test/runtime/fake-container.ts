@@ -38,6 +38,7 @@ export class FakeContainer {
   readonly logs: string[] = [];
   readonly #addresses = new Map<string, string>();
   readonly #aliases = new Map<string, readonly string[]>();
+  readonly #endListeners: (() => void)[] = [];
   readonly #followers = new Set<{ onLine(line: string): void; onEnd(): void }>();
 
   constructor(id: string, spec: ContainerSpec, imageId: string) {
@@ -95,6 +96,11 @@ export class FakeContainer {
     for (const network of this.networkNames) this.#addresses.set(network, '');
     for (const follower of this.#followers) follower.onEnd();
     this.#followers.clear();
+    for (const onEnd of this.#endListeners.splice(0)) onEnd();
+  }
+
+  onceEnded(onEnd: () => void): void {
+    this.#endListeners.push(onEnd);
   }
 
   log(line: string): void {

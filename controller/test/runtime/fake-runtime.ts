@@ -206,13 +206,14 @@ export class FakeRuntime implements ContainerRuntime {
       this.#emitOf(container, 'kill');
       const graceRoundedMs = Math.ceil(graceMs / 1000) * 1000;
       const stopMs = container.program.isIgnoringStop === true ? Infinity : (container.program.stopAfterMs ?? 0);
-      const run = container.run;
-      // The engine goes on stopping when the caller has given up waiting.
+      const isKilled = stopMs > graceRoundedMs;
+      // The engine goes on stopping when the caller has given up waiting, and answers early when the container ends otherwise.
       await new Promise<void>((resolve) => {
-        this.#clock.setTimer(Math.min(stopMs, graceRoundedMs), () => {
-          const isKilled = stopMs > graceRoundedMs;
-          if (container.run === run && container.isAlive)
-            this.#end(container, isKilled ? 137 : (container.program.stopExitCode ?? 143), false);
+        const cancel = this.#clock.setTimer(Math.min(stopMs, graceRoundedMs), () =>
+          this.#end(container, isKilled ? 137 : (container.program.stopExitCode ?? 143), false),
+        );
+        container.onceEnded(() => {
+          cancel();
           resolve();
         });
       });
