@@ -4,7 +4,7 @@
  */
 import { type Socket, connect } from 'node:net';
 import type { Address } from '../model/endpoint-table.ts';
-import { ENDPOINT_IDLE_CONNECTIONS, ENDPOINT_IDLE_MS } from './limits.ts';
+import { ENDPOINT_IDLE_CONNECTIONS, ENDPOINT_IDLE_MS, READ_AFTER_WRITE_ERROR_MS } from './limits.ts';
 import { ResponseReader, type ResponseSink } from './response-reader.ts';
 
 /** What one exchange wants to hear from the connection it uses. */
@@ -45,6 +45,7 @@ export class EndpointConnection {
       },
     });
     this.#socket = socket;
+    keepReadingAfterWriteError(socket);
     const deadline = setTimeout(() => socket.destroy(Object.assign(new Error('connect timed out'), { code: 'ETIMEDOUT' })), timeoutMs);
     let isOpen = false;
     socket.on('connect', () => {
@@ -163,6 +164,21 @@ export class EndpointConnection {
     this.destroy();
     if (!isWhole) user.onCut(this.#error);
   }
+}
+
+/**
+ * An endpoint may answer before it has read the whole request, and close: "413", then a reset as we go on sending. Node destroys a socket at the
+ * first failed write, with that answer still unread in the kernel. So the socket gets a moment to read to its end.
+ */
+function keepReadingAfterWriteError(socket: Socket): void {
+  const destroy = socket.destroy.bind(socket);
+  let isDeferred = false;
+  socket.destroy = (error?: Error & { syscall?: string }) => {
+    if (error?.syscall !== 'write' || isDeferred) return destroy(error);
+    isDeferred = true;
+    setTimeout(() => destroy(error), READ_AFTER_WRITE_ERROR_MS).unref();
+    return socket;
+  };
 }
 
 /** Idle connections to one address. Newest first, so that a burst's extra connections age and are closed. */

@@ -41,6 +41,8 @@ export const ENDPOINT_IDLE_MS = 4_000;
 /** Requests that must not be repeated only use a connection that was busy this recently, so that it cannot be closing already. */
 export const UNSAFE_REUSE_MS = 1_000;
 export const ENDPOINT_IDLE_CONNECTIONS = 256;
+/** For the answer of an endpoint that stopped reading the request. */
+export const READ_AFTER_WRITE_ERROR_MS = 500;
 export const RESPONSE_HEAD_SIZE = 131_072;
 /** An answer that waits for a verdict: bytes kept of its body before its connection stops being read. */
 export const KEPT_BODY_SIZE = 65_536;

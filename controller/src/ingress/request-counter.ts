@@ -52,6 +52,7 @@ class Counter {
       this.unsent.delete(bucket);
       this.add(index, bucket.count);
     }
+    if (this.buckets.size <= limit) return;
     // Still full: reported long ago by a control plane that never confirmed. No window reaches back that far.
     for (const bucket of [...this.buckets.values()]) {
       if (this.buckets.size <= limit / 2) break;
