@@ -24,7 +24,7 @@ describe('NetworkProbeRunner', () => {
 
   async function listen(server: Server | TcpServer): Promise<number> {
     servers.push(server);
-    (server).on('connection', (socket) => sockets.push(socket));
+    server.on('connection', (socket) => sockets.push(socket));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     return (server.address() as AddressInfo).port;
   }
