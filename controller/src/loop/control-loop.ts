@@ -6,7 +6,7 @@ import { EventEmitter } from 'eventemitter3';
 import type { Logger } from 'pino';
 import type { EndpointTable } from '../model/endpoint-table.ts';
 import type { Pod } from '../model/objects.ts';
-import type { ObservedIngress, ObservedProbes, ObservedState } from '../model/observed.ts';
+import type { ObservedContainer, ObservedIngress, ObservedProbes, ObservedState } from '../model/observed.ts';
 import type { Executor, OperationOutcome } from '../execute/executor.ts';
 import type { Observer } from '../observe/observer.ts';
 import type { ProbeTarget } from '../observe/prober.ts';
@@ -76,6 +76,7 @@ export class ControlLoop {
   #isSettled = false;
   readonly #startedAtMs: number;
   readonly #probing = new Set<string>();
+  readonly #probeTargets = new WeakMap<ObservedContainer, ProbeTarget>();
   #statistics: LoopStatistics = { passes: 0, lastPassMs: 0, lastReconcileMs: 0, lastError: undefined, isEngineReachable: false };
   #lastPlan: Plan | undefined;
 
@@ -248,7 +249,7 @@ export class ControlLoop {
     const { store, prober, observer } = this.#ports;
     const targets: ProbeTarget[] = [];
     for (const { containerId, podKey } of plan.probeTargets) {
-      const target = probeTarget(this.#options.instance, observer, store.get('Pod', podKey), containerId);
+      const target = this.#probeTarget(store.get('Pod', podKey), observer.containers.get(containerId));
       if (target !== undefined) targets.push(target);
     }
     prober.sync(targets);
@@ -260,6 +261,29 @@ export class ControlLoop {
         this.wake();
       });
     }
+  }
+
+  /** The same object while nothing about the container changed: the prober compares by identity first. */
+  #probeTarget(pod: Pod | undefined, observed: ObservedContainer | undefined): ProbeTarget | undefined {
+    const container = pod?.spec.containers[0];
+    if (pod === undefined || container === undefined || observed === undefined) return undefined;
+    const known = this.#probeTargets.get(observed);
+    if (known !== undefined) return known;
+    const { startupProbe, readinessProbe, livenessProbe } = container;
+    if (startupProbe === undefined && readinessProbe === undefined && livenessProbe === undefined) return undefined;
+    const { instance, now, wallNow } = this.#options;
+    const target: ProbeTarget = {
+      containerId: observed.id,
+      podName: pod.metadata.name,
+      address: observed.networks[networkName(instance, pod.metadata.namespace ?? 'default')] ?? '',
+      ports: container.ports ?? [],
+      startedAtMs: now() - Math.max(0, wallNow() - observed.startedAtMs),
+      ...(startupProbe !== undefined && { startup: startupProbe }),
+      ...(readinessProbe !== undefined && { readiness: readinessProbe }),
+      ...(livenessProbe !== undefined && { liveness: livenessProbe }),
+    };
+    this.#probeTargets.set(observed, target);
+    return target;
   }
 
   /** After a start the ingress keeps its table until the adopted containers have been probed: being unknown is not being unready. */
@@ -317,24 +341,6 @@ function isSeen(pod: Pod | undefined, probes: ObservedProbes | undefined): boole
   const { startupProbe, readinessProbe } = container;
   if (startupProbe !== undefined && probes?.startup?.isPassing !== true) return (probes?.startup?.lastResultAtMs ?? 0) > 0;
   return readinessProbe === undefined || probes?.readiness?.isPassing !== undefined;
-}
-
-function probeTarget(instance: string, observer: Observer, pod: Pod | undefined, containerId: string): ProbeTarget | undefined {
-  const container = pod?.spec.containers[0];
-  const observed = observer.containers.get(containerId);
-  if (pod === undefined || container === undefined || observed === undefined) return undefined;
-  const { startupProbe, readinessProbe, livenessProbe } = container;
-  if (startupProbe === undefined && readinessProbe === undefined && livenessProbe === undefined) return undefined;
-  return {
-    containerId,
-    podName: pod.metadata.name,
-    address: observed.networks[networkName(instance, pod.metadata.namespace ?? 'default')] ?? '',
-    ports: container.ports ?? [],
-    startedAtMs: observed.startedAtMs,
-    ...(startupProbe !== undefined && { startup: startupProbe }),
-    ...(readinessProbe !== undefined && { readiness: readinessProbe }),
-    ...(livenessProbe !== undefined && { liveness: livenessProbe }),
-  };
 }
 
 function objectMaps(store: ObjectStore): ObjectMaps {

@@ -196,7 +196,7 @@ function isError({ code }: Finding): boolean {
   return !isWarningCode(code);
 }
 
-function isWarningCode(code: ManifestErrorCode | ManifestWarningCode): code is ManifestWarningCode {
+export function isWarningCode(code: ManifestErrorCode | ManifestWarningCode): code is ManifestWarningCode {
   return code === 'IgnoredField' || code === 'NoFreePort' || code === 'NoSuchPods';
 }
 

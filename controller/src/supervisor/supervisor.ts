@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { closeSync, openSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { EXIT_FATAL } from './exit-codes.ts';
 
 export interface SupervisedProcess {
   /** Names the pid and log files: `control-plane.pid`, `control-plane.log`. */
@@ -29,8 +30,6 @@ const RESTART_MOST_MS = 5_000;
 const STABLE_MS = 10_000;
 const STOP_GRACE_MS = 15_000;
 const LOG_MOST_BYTES = 10 * 1024 * 1024;
-/** A process that says it cannot run (bad configuration, lock held) is not started again. */
-export const EXIT_FATAL = 78;
 
 /** Resolves when every process has ended after the signal, or when one says that it cannot run. Returns the exit code. */
 export async function supervise(options: SupervisorOptions): Promise<number> {

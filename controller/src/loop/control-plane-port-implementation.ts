@@ -1,0 +1,281 @@
+/** What the API asks of the control plane, answered from its parts. It changes nothing but by the same ways as everyone: store, loop, pods. */
+import { readFile } from 'node:fs/promises';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { PassThrough, Readable } from 'node:stream';
+import { ControlPlaneError } from '../api/control-plane-port.ts';
+import type {
+  ApplyReport,
+  AutoscalerReport,
+  ControlPlanePort,
+  CrashReport,
+  LogOptions,
+  ManifestProblem,
+  PlanReport,
+  StatusReport,
+} from '../api/control-plane-port.ts';
+import { logFileName } from '../execute/save-logs.ts';
+import { formatManifestProblem } from '../manifest/manifest-error.ts';
+import type { ManifestError, ManifestWarning } from '../manifest/manifest-error.ts';
+import { formatPath } from '../manifest/finding.ts';
+import { isWarningCode, readObject } from '../manifest/parse-manifests.ts';
+import { isDeclarableKind, readManifestSchemas } from '../manifest/manifest-schemas.ts';
+import { ANNOTATION } from '../model/annotations.ts';
+import { formatReference } from '../model/objects.ts';
+import type { Condition, KubernetesObject, ObjectKey, Pod } from '../model/objects.ts';
+import { formatOperation } from '../model/operation.ts';
+import type { FromIngress } from '../model/endpoint-table.ts';
+import { deploymentKeyOf } from '../reconcile/owner.ts';
+import type { ObjectChange } from '../reconcile/world.ts';
+import type { ControlPlaneParts } from './control-plane.ts';
+import { monotonicNow } from './monotonic.ts';
+
+type IngressReport = Extract<FromIngress, { readonly type: 'report' }>;
+
+export class ControlPlanePortImplementation implements ControlPlanePort {
+  readonly #parts: ControlPlaneParts;
+  readonly #schemas = readManifestSchemas();
+  #report: IngressReport | undefined;
+
+  constructor(parts: ControlPlaneParts) {
+    this.#parts = parts;
+    parts.link.on('report', (report) => (this.#report = report));
+  }
+
+  status(): StatusReport {
+    const { options, applier, engine, loop, link, startedAt } = this.#parts;
+    const { inFlight = 0, held = 0, requestsTotal = 0, heldTotal = 0, retriedTotal = 0, failedTotal = 0 } = this.#report ?? {};
+    const { isEngineReachable, lastError } = loop.statistics;
+    return {
+      version: options.version,
+      instance: options.instance,
+      startedAt: startedAt.toISOString(),
+      addresses: this.#addresses(),
+      manifests: {
+        directory: options.manifestDirectory,
+        errors: (applier.snapshot?.errors ?? []).map(problem),
+        warnings: (applier.snapshot?.warnings ?? []).map(problem),
+      },
+      conditions: this.#conditions(),
+      engine: { isReachable: isEngineReachable, version: engine.version, ...(lastError !== undefined && { message: lastError }) },
+      ingress: { isConnected: link.observed.isConnected, inFlight, held, requestsTotal, heldTotal, retriedTotal, failedTotal },
+      autoscalers: this.#autoscalers(),
+    };
+  }
+
+  plan(): Promise<PlanReport> {
+    const plan = this.#parts.loop.plan();
+    return Promise.resolve({
+      operations: plan.operations.map((operation) => ({
+        verb: operation.verb,
+        resource: operation.resource,
+        cause: operation.cause,
+        text: formatOperation(operation),
+      })),
+      changes: plan.changes.flatMap((change) => describeChange(change)),
+      waits: plan.waits.map(({ resource, text }) => ({ resource, text })),
+    });
+  }
+
+  async readLogs(key: ObjectKey, options: LogOptions, signal: AbortSignal): Promise<Readable> {
+    const { store, options: own } = this.#parts;
+    const pod = store.get('Pod', key);
+    if (pod === undefined) throw new ControlPlaneError('NotFound', `pod ${key} not found`);
+    if (options.isPrevious) return this.#previousLogs(pod, options);
+    const containerId = containerIdOf(pod);
+    if (containerId === undefined) throw new ControlPlaneError('BadRequest', `container of pod ${pod.metadata.name} is waiting to start`);
+    const stream = new PassThrough();
+    const { tailLines, sinceSeconds } = options;
+    const runtimeOptions = {
+      isFollowing: options.isFollowing,
+      isTimestamped: options.hasTimestamps,
+      ...(tailLines !== undefined && { tailLines }),
+      ...(sinceSeconds !== undefined && { sinceSeconds: Math.floor(Date.now() / 1000) - sinceSeconds }),
+    };
+    const reading = own.runtime.readLogs(containerId, runtimeOptions, (chunk) => stream.write(chunk), signal);
+    reading.then(
+      () => stream.end(),
+      (error: unknown) => stream.destroy(signal.aborted ? undefined : (error as Error)),
+    );
+    return stream;
+  }
+
+  async resetAutoscaler(key: ObjectKey): Promise<void> {
+    const { store, autoscaling, loop } = this.#parts;
+    const autoscaler = store.get('HorizontalPodAutoscaler', key);
+    if (autoscaler === undefined) throw new ControlPlaneError('NotFound', `horizontalpodautoscaler ${key} not found`);
+    autoscaling.reset(autoscaler);
+    loop.wake();
+    await store.flushed();
+  }
+
+  async applyNow({ prune }: { readonly prune: boolean }): Promise<ApplyReport> {
+    const { manifests, applier, store, loop } = this.#parts;
+    const snapshot = await manifests.readNow();
+    const { changes } = await applier.apply(snapshot, prune);
+    loop.wake();
+    await store.flushed();
+    return { changes, errors: snapshot.errors.map(problem), warnings: snapshot.warnings.map(problem) };
+  }
+
+  async crash(key: ObjectKey): Promise<CrashReport> {
+    const { store, loop } = this.#parts;
+    if (store.get('Deployment', key) === undefined) throw new ControlPlaneError('NotFound', `deployment ${key} not found`);
+    const endpoints = (loop.lastPlan?.endpointTable.services ?? []).flatMap(({ endpoints: all }) => all);
+    for (const pod of store.list('Pod').values()) {
+      if (deploymentKeyOf(pod) !== key) continue;
+      const endpoint = endpoints.find(({ podName, id }) => podName === pod.metadata.name && id === containerIdOf(pod));
+      const address = endpoint?.addresses[0];
+      if (endpoint === undefined || address === undefined) continue;
+      await post(`http://${address.host}:${address.port}/api/v1/_crash`);
+      return { pod: pod.metadata.name, address: `${address.host}:${address.port}`, containerId: endpoint.id };
+    }
+    throw new ControlPlaneError('Conflict', `deployment ${key} has no ready pod to crash`);
+  }
+
+  readiness(): { readonly isReady: boolean; readonly reasons: readonly string[] } {
+    const { loop } = this.#parts;
+    const reasons: string[] = [];
+    if (loop.statistics.passes === 0) reasons.push('the first pass is not done yet');
+    if (!loop.statistics.isEngineReachable)
+      reasons.push(`the container engine does not answer: ${loop.statistics.lastError ?? 'not asked yet'}`);
+    return { isReady: reasons.length === 0, reasons };
+  }
+
+  validate(object: KubernetesObject): readonly string[] {
+    if (!isDeclarableKind(object.kind)) return [];
+    const { isHostPathAllowed, isPrivilegedAllowed } = this.#parts.options;
+    const { findings } = readObject(withoutWritten(object), { schemas: this.#schemas, isHostPathAllowed, isPrivilegedAllowed });
+    return findings
+      .filter(({ code }) => !isWarningCode(code))
+      .map(({ path, message }) => (path.length === 0 ? message : `${formatPath(path)}: ${message}`));
+  }
+
+  /** A claim is bound when its volume exists; said here because no reconciler looks at claims otherwise. */
+  noteClaims(): void {
+    const { store, observer } = this.#parts;
+    for (const claim of store.list('PersistentVolumeClaim').values()) {
+      const isBound = [...observer.volumes.values()].some(({ labels }) => labels['coxswain.dev/claim'] === claim.metadata.name);
+      const phase = isBound ? 'Bound' : 'Pending';
+      if (claim.status?.phase !== phase) store.updateStatus({ ...claim, status: { phase } });
+    }
+  }
+
+  #conditions(): readonly Condition[] {
+    const { applier, store, stateReports, loop } = this.#parts;
+    const errors = applier.snapshot?.errors.length ?? 0;
+    const { durability } = store;
+    return [
+      errors === 0
+        ? { type: 'ManifestsValid', status: 'True' }
+        : {
+            type: 'ManifestsValid',
+            status: 'False',
+            reason: 'InvalidManifest',
+            message: `${errors} error${errors === 1 ? '' : 's'}; what they concern stays as it was, and nothing is removed`,
+          },
+      ...applier.conditions
+        .filter(({ code }) => code !== 'InvalidManifest')
+        .map(({ code, message }): Condition => ({ type: code, status: 'True', reason: code, message })),
+      durability.isDurable
+        ? { type: 'StateDurable', status: 'True' }
+        : { type: 'StateDurable', status: 'False', reason: 'WriteFailed', message: 'the state cannot be saved; it is retried' },
+      ...stateReports.map(({ kind, message }): Condition => ({ type: 'StateRepaired', status: 'True', reason: kind, message })),
+      loop.statistics.isEngineReachable
+        ? { type: 'EngineReachable', status: 'True' }
+        : { type: 'EngineReachable', status: 'False', reason: 'NoAnswer', message: loop.statistics.lastError ?? 'not asked yet' },
+    ];
+  }
+
+  #addresses(): StatusReport['addresses'] {
+    const { options, store } = this.#parts;
+    const addresses = [{ name: 'ingress', url: options.ingressAddress }];
+    for (const pod of store.list('Pod').values()) {
+      const port = pod.metadata.annotations?.[ANNOTATION.hostPort];
+      if (port !== undefined)
+        addresses.push({ name: pod.metadata.name, url: `http://${pod.metadata.annotations?.[ANNOTATION.hostIp] ?? '127.0.0.1'}:${port}/` });
+    }
+    return addresses;
+  }
+
+  #autoscalers(): readonly AutoscalerReport[] {
+    const { autoscaling, store } = this.#parts;
+    const wall = (atMs: number): string => new Date(Date.now() + (atMs - monotonicNow())).toISOString();
+    return autoscaling.views().flatMap(({ name, namespace, armedAtMs, nextTickMs, countSoFar }) => {
+      const autoscaler = store.get('HorizontalPodAutoscaler', `${namespace}/${name}`);
+      if (autoscaler === undefined) return [];
+      const target = autoscaler.spec.scaleTargetRef;
+      const deployment = store.get('Deployment', `${namespace}/${target.name}`);
+      return [
+        {
+          name,
+          namespace,
+          target: `${target.kind.toLowerCase()}/${target.name}`,
+          isArmed: armedAtMs !== undefined,
+          ...(armedAtMs !== undefined && { armedAt: wall(armedAtMs) }),
+          ...(nextTickMs !== undefined && { nextTickAt: wall(nextTickMs) }),
+          countSoFar,
+          currentReplicas: deployment?.spec.replicas ?? 1,
+          ...(autoscaler.status !== undefined && { desiredReplicas: autoscaler.status.desiredReplicas }),
+        },
+      ];
+    });
+  }
+
+  async #previousLogs(pod: Pod, { tailLines }: LogOptions): Promise<Readable> {
+    const file = join(this.#parts.options.home, 'logs', logFileName(pod.metadata.uid ?? ''));
+    try {
+      const text = await readFile(file, 'utf8');
+      const lines = text.split('\n');
+      const kept = tailLines === undefined ? lines : lines.slice(-tailLines - 1);
+      return Readable.from([kept.join('\n')]);
+    } catch {
+      throw new ControlPlaneError('BadRequest', `previous terminated container of pod ${pod.metadata.name} not found`);
+    }
+  }
+}
+
+function problem(found: ManifestError | ManifestWarning): ManifestProblem {
+  const { file, line } = found.source;
+  return { file, ...(line > 0 && { line }), message: formatManifestProblem({ ...found, source: { file: '', line: 0, column: 0 } }) };
+}
+
+function describeChange(change: ObjectChange): readonly { readonly text: string }[] {
+  if (change.type === 'status') return [];
+  if (change.type === 'delete')
+    return [{ text: `delete ${change.kind.toLowerCase()}/${change.key.slice(change.key.indexOf('/') + 1)}: ${change.cause}` }];
+  return [{ text: `${change.type} ${formatReference(change.object.kind, change.object.metadata)}: ${change.cause}` }];
+}
+
+function containerIdOf(pod: Pod): string | undefined {
+  return pod.status?.containerStatuses?.[0]?.containerID?.replace('docker://', '');
+}
+
+/** What Coxswain itself wrote into an object is no one's input. */
+function withoutWritten(object: KubernetesObject): unknown {
+  const { annotations, name, namespace, labels } = object.metadata;
+  const own = Object.entries(annotations ?? {}).filter(
+    ([key]) => key !== ANNOTATION.source && key !== ANNOTATION.declaredReplicas && key !== ANNOTATION.hostPort,
+  );
+  const metadata = {
+    name,
+    ...(namespace !== undefined && { namespace }),
+    ...(labels !== undefined && { labels }),
+    ...(own.length > 0 && { annotations: Object.fromEntries(own) }),
+  };
+  const { status: _status, ...rest } = object as KubernetesObject & { readonly status?: unknown };
+  return { ...rest, metadata };
+}
+
+async function post(url: string): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const call = request(url, { method: 'POST', timeout: 3_000 }, (response) => {
+      response.resume();
+      if (response.statusCode === 200) resolve();
+      else reject(new ControlPlaneError('Conflict', `${url} answered ${response.statusCode ?? 0}: is fault injection on?`));
+    });
+    call.on('timeout', () => call.destroy(new Error('no answer within 3 s')));
+    call.on('error', (error) => reject(new ControlPlaneError('Unavailable', `${url}: ${error.message}`, { cause: error })));
+    call.end();
+  });
+}

@@ -1,0 +1,249 @@
+/**
+ * The control plane put together: store, manifests, observation, probes, ingress link, autoscaling and the loop, each told of what concerns it.
+ * Wiring only; what is decided here is the order of starting and stopping.
+ */
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Server } from 'node:net';
+import type { Logger } from 'pino';
+import { startApiServer } from '../api/api-server.ts';
+import type { ApiServer } from '../api/api-server.ts';
+import { Executor } from '../execute/executor.ts';
+import { monotonicNow, monotonicClock } from './monotonic.ts';
+import { ManifestDirectory } from '../manifest/manifest-directory.ts';
+import { readManifestSchemas } from '../manifest/manifest-schemas.ts';
+import type { ManifestSnapshot } from '../manifest/manifest-snapshot.ts';
+import { LABEL } from '../model/annotations.ts';
+import type { Deployment } from '../model/objects.ts';
+import { IngressLink } from '../observe/ingress-link.ts';
+import { Observer } from '../observe/observer.ts';
+import { Prober } from '../observe/prober.ts';
+import type { World } from '../reconcile/world.ts';
+import type { ContainerRuntime, EngineDescription } from '../runtime/container-runtime.ts';
+import { ObjectStore } from '../state/object-store.ts';
+import type { StateReport } from '../state/state-files.ts';
+import { Autoscaling } from './autoscaling.ts';
+import { ControlLoop } from './control-loop.ts';
+import { EventRecorder } from './event-recorder.ts';
+import { GeneratedSecrets } from './generated-secrets.ts';
+import { lockInstance } from './instance-lock.ts';
+import { CONTROL_LIMITS } from './limits.ts';
+import { ManifestApplier } from './manifest-applier.ts';
+import { ControlPlanePortImplementation } from './control-plane-port-implementation.ts';
+
+export interface ControlPlaneOptions {
+  readonly runtime: ContainerRuntime;
+  readonly instance: string;
+  readonly home: string;
+  readonly manifestDirectory: string;
+  readonly ingressAddress: string;
+  readonly version: string;
+  readonly teardown: World['teardown'];
+  readonly isHostPathAllowed: boolean;
+  readonly isPrivilegedAllowed: boolean;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** Everything that runs, for the port of the API. */
+export interface ControlPlaneParts {
+  readonly options: ControlPlaneOptions;
+  readonly store: ObjectStore;
+  readonly stateReports: readonly StateReport[];
+  readonly engine: EngineDescription;
+  readonly loop: ControlLoop;
+  readonly observer: Observer;
+  readonly applier: ManifestApplier;
+  readonly manifests: ManifestDirectory;
+  readonly autoscaling: Autoscaling;
+  readonly link: IngressLink;
+  readonly events: EventRecorder;
+  readonly startedAt: Date;
+}
+
+/** Runs until the signal aborts (or, taking the instance down, until nothing is left). */
+export async function runControlPlane(options: ControlPlaneOptions): Promise<void> {
+  const { runtime, instance, home, logger, signal, teardown } = options;
+  mkdirSync(home, { recursive: true, mode: 0o700 });
+  const engine = await runtime.describe(AbortSignal.any([signal, AbortSignal.timeout(10_000)]));
+  const lock = await lockInstance(instance, engine.id, { pid: process.pid, home, since: new Date().toISOString() });
+  const { store, reports } = await ObjectStore.open({ directory: join(home, 'state'), logger });
+  const stopping = new AbortController();
+  const running = AbortSignal.any([signal, stopping.signal]);
+  const parts = assemble(options, engine, store, reports, running);
+  let api: ApiServer | undefined;
+  const background = [parts.observer.watch(running)];
+  try {
+    if (teardown === 'none') {
+      await takeManifests(parts);
+      const port = new ControlPlanePortImplementation(parts);
+      api = await startApiServer({ store, port, logger, version: options.version, socketPath: join(home, 'api.sock') });
+      parts.loop.bus.on('pass', () => port.noteClaims());
+      background.push(saveCounts(parts, running));
+    } else {
+      parts.loop.bus.on('pass', ({ operations, waits }) => {
+        if (operations.length > 0 || waits.length > 0 || parts.observer.containers.size > 0 || parts.observer.networks.size > 0) return;
+        if (teardown === 'purge' && parts.observer.volumes.size > 0) return;
+        stopping.abort();
+      });
+    }
+    logger.info({ instance, engine: engine.version, pid: process.pid, teardown }, 'control plane started');
+    await parts.loop.run(running);
+  } finally {
+    stopping.abort();
+    await api?.close();
+    await parts.manifests.stop();
+    await Promise.allSettled(background);
+    parts.autoscaling.save(monotonicNow());
+    await store.close();
+    await closeLock(lock);
+    logger.info('control plane stopped');
+  }
+}
+
+function assemble(
+  options: ControlPlaneOptions,
+  engine: EngineDescription,
+  store: ObjectStore,
+  stateReports: readonly StateReport[],
+  signal: AbortSignal,
+): ControlPlaneParts {
+  const { runtime, instance, home, logger, teardown } = options;
+  const wallNow = (): number => Date.now();
+  const events = new EventRecorder(store, wallNow);
+  const observer = new Observer({ runtime, instance, callTimeoutMs: CONTROL_LIMITS.callTimeoutMs, logger, onEvent: () => loop.wake() });
+  const link = new IngressLink({ socketPath: join(home, 'ingress.sock'), logger, signal });
+  const prober = new Prober({ runtime, signal, clock: monotonicClock, onChange: () => loop.wake() });
+  const executor = new Executor({
+    runtime,
+    now: monotonicNow,
+    concurrency: CONTROL_LIMITS.concurrency,
+    callTimeoutMs: CONTROL_LIMITS.callTimeoutMs,
+    pullTimeoutMs: CONTROL_LIMITS.pullTimeoutMs,
+    logDirectory: join(home, 'logs'),
+    logger,
+    signal,
+    onOutcome: (outcome) => loop.noteOutcome(outcome),
+  });
+  const autoscaling = new Autoscaling({
+    store,
+    events,
+    wallNow,
+    logger,
+    bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
+    isIngressConnected: () => link.observed.isConnected,
+    arm: (key, generation, armedAtMs) => link.arm(key, generation, armedAtMs),
+  });
+  const schemas = readManifestSchemas();
+  const { isHostPathAllowed, isPrivilegedAllowed } = options;
+  const manifests = new ManifestDirectory({ directory: options.manifestDirectory, schemas, isHostPathAllowed, isPrivilegedAllowed });
+  const secrets = new GeneratedSecrets({
+    directory: join(home, 'secrets'),
+    runtime,
+    containers: () => observer.containers.values(),
+    logger,
+  });
+  const applier = new ManifestApplier({
+    store,
+    secrets,
+    events,
+    logger,
+    runningReplicas: (deployment) => countRunning(observer, deployment),
+  });
+  const loop = new ControlLoop(
+    { store, observer, executor, events, prober, ingress: link, autoscale: (nowMs) => autoscaling.evaluate(nowMs) },
+    {
+      instance,
+      volumeDir: join(home, 'volumes'),
+      teardown,
+      now: monotonicNow,
+      wallNow,
+      isRemovalAllowed: () => teardown !== 'none' || applier.isRemovalAllowed,
+      logger,
+    },
+  );
+  connectIngress(link, prober, autoscaling, loop);
+  store.changes.on('change', ({ object }) => {
+    // What people and manifests change; what the loop itself writes needs no waking.
+    if (object.kind !== 'Pod' && object.kind !== 'Event' && object.kind !== 'ReplicaSet') loop.wake();
+  });
+  return { options, store, stateReports, engine, loop, observer, applier, manifests, autoscaling, link, events, startedAt: new Date() };
+}
+
+function connectIngress(link: IngressLink, prober: Prober, autoscaling: Autoscaling, loop: ControlLoop): void {
+  link.on('connected', () => {
+    autoscaling.armAll();
+    loop.wake();
+  });
+  link.on('observed', () => loop.wake());
+  link.on('probe', (endpointId) => {
+    void prober.probeNow(endpointId).then((isHealthy) => {
+      loop.wake();
+      link.answerProbe(endpointId, isHealthy);
+    });
+  });
+  link.on('counts', ({ runId, counters }) => {
+    let isArmed = false;
+    for (const report of counters) isArmed = autoscaling.counted.take(runId, report) || isArmed;
+    if (isArmed) {
+      autoscaling.armAll();
+      loop.wake();
+    }
+  });
+}
+
+/** The first snapshot is taken before the first pass: what runs is compared with what is declared, not with nothing. */
+async function takeManifests(parts: ControlPlaneParts): Promise<void> {
+  const { manifests, applier, loop, options, observer } = parts;
+  await observer.refresh([], AbortSignal.timeout(CONTROL_LIMITS.callTimeoutMs));
+  await applier.apply(await manifests.readNow());
+  let last = Promise.resolve();
+  const take = (snapshot: ManifestSnapshot): void => {
+    last = last
+      .then(() => applier.apply(snapshot))
+      .then(
+        () => loop.wake(),
+        (error: unknown) => options.logger.error({ err: error }, 'the manifests could not be applied'),
+      );
+  };
+  manifests.on('snapshot', take);
+  manifests.start();
+}
+
+function countRunning(observer: Observer, deployment: Deployment): number {
+  const uids = new Set<string>();
+  for (const { labels, phase } of observer.containers.values()) {
+    if (
+      labels[LABEL.owner] !== `Deployment/${deployment.metadata.name}` ||
+      labels[LABEL.namespace] !== (deployment.metadata.namespace ?? 'default')
+    )
+      continue;
+    if (phase === 'running' || phase === 'paused' || phase === 'restarting') uids.add(labels[LABEL.podUid] ?? '');
+  }
+  return uids.size;
+}
+
+/** Counts become durable a moment after they were reported, and are acknowledged then: what is lost with this process is reported again. */
+async function saveCounts({ link, autoscaling, store }: ControlPlaneParts, signal: AbortSignal): Promise<void> {
+  let newest = 0;
+  link.on('counts', ({ sequence }) => (newest = sequence));
+  while (!signal.aborted) {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, CONTROL_LIMITS.countSaveMs);
+      signal.addEventListener('abort', () => resolve(), { once: true });
+      timer.unref();
+    });
+    const sequence = newest;
+    if (!autoscaling.save(monotonicNow())) continue;
+    try {
+      await store.flushed();
+      link.countsSaved(sequence);
+    } catch {
+      // The store has told that it cannot save, and tries again; until then the ingress keeps what it reported.
+    }
+  }
+}
+
+function closeLock(lock: Server): Promise<void> {
+  return new Promise((resolve) => lock.close(() => resolve()));
+}

@@ -1,0 +1,174 @@
+/**
+ * Manifests -> the object store: what is declared becomes objects, what is no longer declared goes, and what people and autoscalers changed
+ * since stays while its manifest stays the same. What was applied last is remembered durably, so a restart re-applies nothing.
+ */
+import type { Logger } from 'pino';
+import { ANNOTATION } from '../model/annotations.ts';
+import { keyOf } from '../model/objects.ts';
+import type { DeclarableObject, Deployment, Pod, Secret } from '../model/objects.ts';
+import { parseGeneratedKeys } from '../manifest/annotation-values.ts';
+import { storedObject } from '../manifest/declared-object.ts';
+import { decideApplication } from '../manifest/decide-application.ts';
+import type { AppliedObject, ApplicationCondition } from '../manifest/decide-application.ts';
+import { identityOf } from '../manifest/manifest-snapshot.ts';
+import type { ManifestSnapshot } from '../manifest/manifest-snapshot.ts';
+import { canonicalJson, digestUid } from '../reconcile/digest.ts';
+import { deepEqual } from '../state/deep-equal.ts';
+import type { ObjectStore } from '../state/object-store.ts';
+import type { GeneratedSecrets } from './generated-secrets.ts';
+import type { EventRecorder } from './event-recorder.ts';
+
+export interface ApplierOptions {
+  readonly store: ObjectStore;
+  readonly secrets: GeneratedSecrets;
+  readonly events: EventRecorder;
+  /** Pods of a Deployment that run now, by "namespace/name": what a lost state takes over. */
+  readonly runningReplicas: (deployment: Deployment) => number;
+  readonly logger: Logger;
+}
+
+export interface ApplyResult {
+  /** "deployment/acts created", ... */
+  readonly changes: readonly string[];
+}
+
+const APPLIED_RECORD = 'applied manifests';
+
+export class ManifestApplier {
+  readonly #options: ApplierOptions;
+  #applied: readonly AppliedObject[];
+  #snapshot: ManifestSnapshot | undefined;
+  #conditions: readonly ApplicationCondition[] = [];
+  readonly #isStateNew: boolean;
+
+  constructor(options: ApplierOptions) {
+    this.#options = options;
+    const record = options.store.getRecord(APPLIED_RECORD) as readonly AppliedObject[] | undefined;
+    this.#isStateNew = record === undefined;
+    this.#applied = record ?? [];
+  }
+
+  get snapshot(): ManifestSnapshot | undefined {
+    return this.#snapshot;
+  }
+  get conditions(): readonly ApplicationCondition[] {
+    return this.#conditions;
+  }
+
+  /** Whether what nothing declares may be removed: the directory was read, whole and without errors. */
+  get isRemovalAllowed(): boolean {
+    return this.#snapshot !== undefined && this.#snapshot.errors.length === 0 && this.#conditions.length === 0;
+  }
+
+  async apply(snapshot: ManifestSnapshot, isPruneConfirmed = false): Promise<ApplyResult> {
+    const { store, logger } = this.#options;
+    this.#announceProblems(snapshot);
+    this.#snapshot = snapshot;
+    const decision = decideApplication(this.#applied, snapshot, { isPruneConfirmed });
+    this.#conditions = decision.conditions;
+    const changes: string[] = [];
+    const changed = new Set([...decision.upserts, ...decision.moves].map(({ object }) => identityOf(object)));
+    const deployments = decision.applied.map(({ object }) => object).filter((object) => object.kind === 'Deployment');
+    for (const applied of decision.applied) {
+      const { object } = applied;
+      const isMissing = store.get(object.kind, keyOf(object)) === undefined;
+      // An object somebody deleted comes back: what is declared is what runs.
+      if (!isMissing && !changed.has(identityOf(object))) continue;
+      const change = await this.#put(applied, deployments);
+      if (change !== undefined) changes.push(change);
+    }
+    for (const { object } of decision.deletions) {
+      if (this.#delete(object)) changes.push(`${name(object)} deleted`);
+    }
+    this.#applied = decision.applied;
+    store.putRecord(APPLIED_RECORD, this.#applied);
+    if (changes.length > 0) logger.info({ changes }, 'manifests applied');
+    return { changes };
+  }
+
+  async #put(applied: AppliedObject, deployments: readonly Deployment[]): Promise<string | undefined> {
+    const { store, events } = this.#options;
+    const { object, file } = applied;
+    const existing = store.get(object.kind, keyOf(object));
+    const wanted = await this.#complete(storedObject(applied, existing), existing, deployments);
+    if (existing === undefined) {
+      events.about(store.create(wanted), 'Normal', 'Declared', `Created from ${file}`);
+      return `${name(object)} created`;
+    }
+    if (wanted.kind === 'Pod' && wanted.metadata.uid !== existing.metadata.uid) {
+      // A pod's spec never changes: another spec is another pod, made once this one is gone.
+      store.markDeleted('Pod', keyOf(existing));
+      return `${name(object)} replaced`;
+    }
+    const updated = store.update(wanted);
+    if (updated.metadata.resourceVersion === existing.metadata.resourceVersion) return undefined;
+    events.about(updated, 'Normal', 'Changed', `Changed by ${file}`);
+    return `${name(object)} configured`;
+  }
+
+  #delete(object: DeclarableObject): boolean {
+    const { store, events } = this.#options;
+    const existing = store.get(object.kind, keyOf(object));
+    if (existing === undefined) return false;
+    events.about(existing, 'Normal', 'Undeclared', 'Deleted: no manifest declares it any more');
+    if (object.kind === 'Pod') store.markDeleted('Pod', keyOf(object));
+    else store.delete(object.kind, keyOf(object));
+    return true;
+  }
+
+  async #complete(
+    object: DeclarableObject,
+    existing: DeclarableObject | undefined,
+    deployments: readonly Deployment[],
+  ): Promise<DeclarableObject> {
+    switch (object.kind) {
+      case 'Deployment':
+        return existing === undefined && this.#isStateNew ? this.#takeOverScale(object) : object;
+      case 'Secret':
+        return this.#withGeneratedKeys(object, deployments);
+      case 'Pod':
+        return withPodIdentity(object);
+      default:
+        return object;
+    }
+  }
+
+  /** The state is new but pods run: it was lost, and with it the scale that people or an autoscaler had set. */
+  #takeOverScale(object: Deployment): Deployment {
+    const replicas = this.#options.runningReplicas(object);
+    if (replicas === 0 || replicas === (object.spec.replicas ?? 1)) return object;
+    this.#options.logger.warn({ deployment: object.metadata.name, replicas }, 'the state is new: the scale is taken over from what runs');
+    return { ...object, spec: { ...object.spec, replicas } };
+  }
+
+  async #withGeneratedKeys(object: Secret, deployments: readonly Deployment[]): Promise<Secret> {
+    const keys = (parseGeneratedKeys(object.metadata.annotations?.[ANNOTATION.generate] ?? '') ?? []).filter(
+      (key) => object.data?.[key] === undefined,
+    );
+    if (keys.length === 0) return object;
+    return { ...object, data: { ...object.data, ...(await this.#options.secrets.valuesOf(object, keys, deployments)) } };
+  }
+
+  #announceProblems(snapshot: ManifestSnapshot): void {
+    const before = this.#snapshot?.errors ?? [];
+    for (const error of snapshot.errors) {
+      if (!before.some((known) => deepEqual(known, error)))
+        this.#options.logger.error({ file: error.source.file, line: error.source.line, code: error.code }, error.message);
+    }
+  }
+}
+
+function name(object: DeclarableObject): string {
+  return `${object.kind.toLowerCase()}/${object.metadata.name}`;
+}
+
+/** The same declaration is the same pod, over restarts too: its containers carry the uid. */
+function withPodIdentity(object: Pod): Pod {
+  return {
+    ...object,
+    metadata: {
+      ...object.metadata,
+      uid: digestUid(canonicalJson({ metadata: { ...object.metadata, annotations: {} }, spec: object.spec })),
+    },
+  };
+}
