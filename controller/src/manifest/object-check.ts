@@ -49,9 +49,10 @@ export function* checkObject(object: DeclarableObject): Iterable<Finding> {
 function* checkDeployment({ spec }: Deployment): Iterable<Finding> {
   const template = ['spec', 'template'];
   yield* checkPodSpec(spec.template.spec, [...template, 'spec']);
-  yield* checkSelector(spec.selector, ['spec', 'selector']);
+  const inSelector = [...checkSelector(spec.selector, ['spec', 'selector'])];
+  yield* inSelector;
   const labels = spec.template.metadata?.labels ?? {};
-  if (!matchesSelector(spec.selector, labels)) {
+  if (inSelector.length === 0 && !matchesSelector(spec.selector, labels)) {
     const message = `the selector does not match the template's labels ${formatLabels(labels)}`;
     yield { code: 'SelectorMismatch', path: ['spec', 'selector'], message };
   }

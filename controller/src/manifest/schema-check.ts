@@ -39,11 +39,17 @@ export function checkSchema(
   const findings = [...byPath.entries()];
   return findings.filter(([path, finding]) => !isConsequence(path, finding)).map(([, finding]) => finding);
 
-  /** "image is missing" where "imag" was just called a slip for it; "one of exec, ... is missing" where one is there but wrong. */
+  /** "image is missing" where "imag" was just called a slip for it, or where what stands in its place is refused or wrong. */
   function isConsequence(path: string, finding: Finding): boolean {
     if (finding.code !== 'MissingField') return false;
+    const parent = formatPath(finding.path.slice(0, -1));
+    if (findings.some(([, other]) => other.code === 'Refused' && formatPath(other.path.slice(0, -1)) === parent)) return true;
     return suggested.has(path) || (finding.about === 'one-of' && findings.some(([other]) => other.startsWith(`${path}.`)));
   }
+}
+
+function hide(value: unknown): string {
+  return typeof value === 'string' ? 'other text' : typeof value === 'object' ? describeFound(value) : `a ${typeof value}`;
 }
 
 function rank(finding: Finding): number {
@@ -62,8 +68,8 @@ function translate(error: ErrorObject, kind: DeclarableKind, root: unknown, perm
   const last = path.at(-1);
   const reason = typeof error.schema === 'string' ? error.schema : '';
   // What a Secret holds is not repeated in logs.
-  const isHidden = kind === 'Secret' && (path[0] === 'data' || path[0] === 'stringData') && typeof error.data === 'string';
-  const found = isHidden ? 'other text' : describeFound(error.data);
+  const isHidden = kind === 'Secret' && (path[0] === 'data' || path[0] === 'stringData') && path.length > 1;
+  const found = isHidden ? hide(error.data) : describeFound(error.data);
   switch (error.keyword) {
     case 'additionalProperties': {
       const { additionalProperty: name } = error.params as { additionalProperty: string };

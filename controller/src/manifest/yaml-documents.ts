@@ -2,8 +2,8 @@
  * YAML or JSON text -> plain values with the place of each, within limits that hold for hostile text too.
  * Never throws for bad text. Syntax only: what the values mean is decided by manifest-check.ts.
  */
-import { Composer, isAlias, isMap, isPair, isScalar, isSeq, Lexer, LineCounter, Parser } from 'yaml';
-import type { CST, Document, Node, ParsedNode } from 'yaml';
+import { Composer, CST, isAlias, isMap, isPair, isScalar, isSeq, Lexer, LineCounter, Parser } from 'yaml';
+import type { Document, Node, ParsedNode } from 'yaml';
 import { MANIFEST_LIMITS } from './limits.ts';
 import type { ManifestErrorCode } from './manifest-error.ts';
 
@@ -65,20 +65,30 @@ export function parseYaml(text: string): YamlText {
   return { documents, errors: errors.slice(0, MANIFEST_LIMITS.errorsPerFile) };
 }
 
+/** What yaml's lexer puts before the text of a scalar. */
+const SCALAR_MARK = CST.SCALAR;
+
+function tooDeep(position: Position): LimitExceeded {
+  return new LimitExceeded('TooDeep', position, `nested deeper than ${MANIFEST_LIMITS.nestingDepth} levels`);
+}
+
 /** Lexes and parses without recursion, and checks every limit that the recursive composer needs kept. */
 function tokenize(text: string, lines: LineCounter, positionAt: (offset: number) => Position): CST.Token[] {
   const parser = new Parser(lines.addNewLine);
   lines.addNewLine(0);
   const tokens: CST.Token[] = [];
   let lexemes = 0;
+  let brackets = 0;
+  let previous = '';
   for (const lexeme of new Lexer().lex(text)) {
     lexemes += 1;
+    // A lexeme after this mark is text. Brackets are counted here because the parser's time grows with the square of their depth.
+    if (previous !== SCALAR_MARK) brackets += lexeme === '[' || lexeme === '{' ? 1 : lexeme === ']' || lexeme === '}' ? -1 : 0;
+    previous = lexeme;
+    if (brackets > MANIFEST_LIMITS.nestingDepth) throw tooDeep(positionAt(parser.offset));
     if (lexemes > MANIFEST_LIMITS.lexemesPerFile) {
-      throw new LimitExceeded(
-        'TooLarge',
-        positionAt(parser.offset),
-        `more than ${MANIFEST_LIMITS.lexemesPerFile} words and signs in one file`,
-      );
+      const message = `more than ${MANIFEST_LIMITS.lexemesPerFile} words and signs in one file`;
+      throw new LimitExceeded('TooLarge', positionAt(parser.offset), message);
     }
     tokens.push(...parser.next(lexeme));
   }
@@ -98,9 +108,7 @@ function checkShape(document: CST.Document, positionAt: (offset: number) => Posi
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     const { token, depth } = next;
     if (!('items' in token)) continue;
-    if (depth > MANIFEST_LIMITS.nestingDepth) {
-      throw new LimitExceeded('TooDeep', positionAt(token.offset), `nested deeper than ${MANIFEST_LIMITS.nestingDepth} levels`);
-    }
+    if (depth > MANIFEST_LIMITS.nestingDepth) throw tooDeep(positionAt(token.offset));
     if (token.type !== 'block-seq' && token.items.length > MANIFEST_LIMITS.keysPerMap) {
       throw new LimitExceeded(
         'TooLarge',
