@@ -1,14 +1,14 @@
 // The image of the Acts service, which serves as `users` too: its compiled code and its production packages, installed outside the
 // image because a base without a registry has no npm, no shell and no network.
-import { cp, mkdir, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { cp, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { RECIPE_VERSION } from './base-image.ts';
 import { hashInputs, readInputs, type HashInput } from './content-hash.ts';
 import type { WantedBase, WantedImage } from './plan-set-up.ts';
 import { runCommand, streamCommand } from './run-command.ts';
 import { errnoOf, messageOf, SetUpError } from './set-up-error.ts';
 
-export const ACTS_IMAGES: readonly string[] = ['acts:latest', 'users:latest'];
+const ACTS_IMAGES: readonly string[] = ['acts:latest', 'users:latest'];
 
 const SERVICE_DIR = 'acts-service';
 // Everything the Dockerfile may copy; what is not there is left out.
@@ -83,6 +83,10 @@ export async function installModules(repositoryDir: string, modulesDir: string, 
   }
   await rm(modulesDir, { recursive: true, force: true });
   await rename(stagingDir, modulesDir);
+  // Those of earlier lockfiles, and what interrupted runs left.
+  for (const name of await readdir(dirname(modulesDir))) {
+    if (name !== basename(modulesDir)) await rm(join(dirname(modulesDir), name), { recursive: true, force: true });
+  }
 }
 
 /** The build context as a tar stream. Times of change are kept: the service's ETags come from them. */

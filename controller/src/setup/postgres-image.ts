@@ -8,7 +8,7 @@ import type { WantedBase, WantedImage } from './plan-set-up.ts';
 import { streamCommand } from './run-command.ts';
 import { errnoOf, SetUpError } from './set-up-error.ts';
 
-export const POSTGRES_IMAGE = 'postgres:coxswain';
+const POSTGRES_IMAGE = 'postgres:coxswain';
 
 const CONTEXT_DIR = 'controller/images/postgres';
 const CONTEXT_FILES = ['Dockerfile', 'entrypoint.sh', 'passwd', 'group'];

@@ -1,6 +1,6 @@
 // Turns a bare machine into one with a Docker engine and the images of the Acts system: observes, plans (plan-set-up.ts), executes.
 // Everything is found done or done again: an interrupted run leaves nothing that the next one trips over.
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { actsContext, installModules, isPresent, wantedActsImage } from './acts-image.ts';
 import { prepareBase, wantedBase, type BaseContext } from './base-image.ts';
@@ -15,6 +15,7 @@ import { lastLines } from './run-command.ts';
 import { messageOf, SetUpError } from './set-up-error.ts';
 
 const STANDARD_ROOT_DIR = '/var/lib/docker';
+const WORK_PREFIX = 'work-';
 const LOG_LINES_SHOWN = 12;
 
 /** One human line at a time. */
@@ -124,7 +125,8 @@ async function makeImages(steps: readonly SetUpStep[], observation: Observation,
   const api = new EngineApi(options.socketPath);
   for (const step of steps) if (step.kind === 'TagImage') await api.tagImage(step.id, step.name, options.signal);
   if (!steps.some((step) => step.kind === 'BuildImage')) return;
-  const workDir = join(options.cacheDir, `work-${process.pid}`);
+  await removeAbandonedWork(options.cacheDir);
+  const workDir = join(options.cacheDir, `${WORK_PREFIX}${process.pid}`);
   const packages = new DebianPackages(workDir);
   const modules = once((signal) => runModules(steps, observation, options, signal));
   const tasks = steps.flatMap((step) => {
@@ -202,6 +204,14 @@ async function report(observation: Observation, steps: readonly SetUpStep[], opt
   return facts.wanted.flatMap((wanted) =>
     wanted.names.map((name) => ({ name, id: findImage(images, wanted)?.id ?? '', isRebuilt: built.has(wanted.image) })),
   );
+}
+
+/** A run that was killed could not tidy up: up to 300 MB each. */
+async function removeAbandonedWork(cacheDir: string): Promise<void> {
+  for (const name of await readdir(cacheDir)) {
+    if (!name.startsWith(WORK_PREFIX) || (await isPresent(`/proc/${name.slice(WORK_PREFIX.length)}`))) continue;
+    await rm(join(cacheDir, name), { recursive: true, force: true });
+  }
 }
 
 type Task = (signal: AbortSignal) => Promise<void>;
