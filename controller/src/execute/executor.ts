@@ -8,6 +8,7 @@ import { formatOperation } from '../model/operation.ts';
 import type { Operation, OperationOf, Verb } from '../model/operation.ts';
 import type { ContainerRuntime } from '../runtime/container-runtime.ts';
 import { RuntimeError } from '../runtime/container-runtime.ts';
+import { withDeadline } from '../runtime/deadline.ts';
 import { saveLogs } from './save-logs.ts';
 import { writeFiles } from './write-files.ts';
 
@@ -106,7 +107,7 @@ export class Executor {
     let containerId: string | undefined;
     let failure: OperationFailure | undefined;
     try {
-      containerId = await this.#execute(operation, AbortSignal.any([signal, AbortSignal.timeout(this.#timeoutMs(operation))]));
+      containerId = await withDeadline(signal, this.#timeoutMs(operation), (deadline) => this.#execute(operation, deadline));
       this.#failures.delete(operation.subject);
     } catch (error) {
       failure = this.#remember(operation, error);

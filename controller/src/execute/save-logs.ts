@@ -1,5 +1,5 @@
-/** The last 64 KiB of what a container wrote, kept after it is gone: `logs --previous` reads them. The newest few of each pod stay. */
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+/** The last 64 KiB of what a container wrote, kept after it is gone: `logs --previous` reads them. Those of the newest few hundred pods stay. */
+import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ContainerRuntime } from '../runtime/container-runtime.ts';
 
@@ -38,6 +38,7 @@ export function logFileName(podUid: string): string {
 async function dropOldest(directory: string): Promise<void> {
   const names = (await readdir(directory)).filter((name) => name.endsWith('.log'));
   if (names.length <= FILES_MOST) return;
-  // Pod uids carry no time; which of the surplus goes does not matter, they are all of pods long gone.
-  for (const name of names.slice(0, names.length - FILES_MOST)) await rm(join(directory, name), { force: true });
+  const aged = await Promise.all(names.map(async (name) => ({ name, mtimeMs: (await stat(join(directory, name))).mtimeMs })));
+  aged.sort((a, b) => a.mtimeMs - b.mtimeMs);
+  for (const { name } of aged.slice(0, names.length - FILES_MOST)) await rm(join(directory, name), { force: true });
 }

@@ -75,6 +75,8 @@ export class ControlLoop {
   #tableDigest = '';
   #isSettled = false;
   readonly #startedAtMs: number;
+  /** Subjects of operations that ended after the newest look at the engine began: what they did is not seen yet. */
+  readonly #unobserved = new Set<string>();
   readonly #probing = new Set<string>();
   readonly #probeTargets = new WeakMap<ObservedContainer, ProbeTarget>();
   #statistics: LoopStatistics = { passes: 0, lastPassMs: 0, lastReconcileMs: 0, lastError: undefined, isEngineReachable: false };
@@ -107,6 +109,7 @@ export class ControlLoop {
   /** What `onOutcome` of the executor calls. */
   noteOutcome(outcome: OperationOutcome): void {
     const { operation, containerId } = outcome;
+    this.#unobserved.add(operation.subject);
     this.#ports.observer.touch(operation.subject);
     if (containerId !== undefined) this.#ports.observer.expect(containerId);
     const pod = this.#podNamed(operation.resource);
@@ -147,7 +150,9 @@ export class ControlLoop {
     }
     const resyncAtMs = this.#lastResyncMs + CONTROL_LIMITS.resyncMs;
     try {
+      const ended = [...this.#unobserved];
       await this.#ports.observer.refresh(this.#imageReferences(), signal);
+      for (const subject of ended) this.#unobserved.delete(subject);
     } catch (error) {
       if (signal.aborted) return resyncAtMs;
       const text = error instanceof Error ? error.message : String(error);
@@ -214,7 +219,7 @@ export class ControlLoop {
       images: observer.images,
       probes: prober.probes,
       ingress: ingress.observed,
-      busySubjects: executor.busySubjects,
+      busySubjects: this.#unobserved.size === 0 ? executor.busySubjects : new Set([...executor.busySubjects, ...this.#unobserved]),
       failures: executor.failures,
       writtenDirectories: executor.writtenDirectories,
     };

@@ -2,8 +2,10 @@
  * The control plane put together: store, manifests, observation, probes, ingress link, autoscaling and the loop, each told of what concerns it.
  * Wiring only; what is decided here is the order of starting and stopping.
  */
+import { setMaxListeners } from 'node:events';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Server } from 'node:net';
 import type { Logger } from 'pino';
 import { startApiServer } from '../api/api-server.ts';
@@ -67,9 +69,12 @@ export async function runControlPlane(options: ControlPlaneOptions): Promise<voi
   mkdirSync(home, { recursive: true, mode: 0o700 });
   const engine = await runtime.describe(AbortSignal.any([signal, AbortSignal.timeout(10_000)]));
   const lock = await lockInstance(instance, engine.id, { pid: process.pid, home, since: new Date().toISOString() });
+  // Many wait for the end of this one signal: that is no leak.
+  setMaxListeners(0, signal);
   const { store, reports } = await ObjectStore.open({ directory: join(home, 'state'), logger });
   const stopping = new AbortController();
   const running = AbortSignal.any([signal, stopping.signal]);
+  setMaxListeners(0, running);
   const parts = assemble(options, engine, store, reports, running);
   let api: ApiServer | undefined;
   const background = [parts.observer.watch(running)];
@@ -228,11 +233,7 @@ async function saveCounts({ link, autoscaling, store }: ControlPlaneParts, signa
   let newest = 0;
   link.on('counts', ({ sequence }) => (newest = sequence));
   while (!signal.aborted) {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, CONTROL_LIMITS.countSaveMs);
-      signal.addEventListener('abort', () => resolve(), { once: true });
-      timer.unref();
-    });
+    await sleep(CONTROL_LIMITS.countSaveMs, undefined, { signal }).catch(() => undefined);
     const sequence = newest;
     if (!autoscaling.save(monotonicNow())) continue;
     try {

@@ -7,6 +7,7 @@ import { LABEL } from '../model/annotations.ts';
 import type { ObservedContainer, ObservedNetwork, ObservedVolume } from '../model/observed.ts';
 import type { ContainerRuntime, ListedContainer, RuntimeEvent } from '../runtime/container-runtime.ts';
 import { RuntimeError } from '../runtime/container-runtime.ts';
+import { withDeadline } from '../runtime/deadline.ts';
 
 export interface ObserverOptions {
   readonly runtime: ContainerRuntime;
@@ -94,8 +95,11 @@ export class Observer {
   }
 
   /** Brings the observed state up to date. Rejects with RuntimeError when the engine does not answer; what was known stays. */
-  async refresh(imageReferences: Iterable<string>, signal: AbortSignal): Promise<void> {
-    const deadline = AbortSignal.any([signal, AbortSignal.timeout(this.#options.callTimeoutMs)]);
+  refresh(imageReferences: Iterable<string>, signal: AbortSignal): Promise<void> {
+    return withDeadline(signal, this.#options.callTimeoutMs, (deadline) => this.#refresh(imageReferences, deadline));
+  }
+
+  async #refresh(imageReferences: Iterable<string>, deadline: AbortSignal): Promise<void> {
     const { runtime, instance } = this.#options;
     const labels = [`${LABEL.instance}=${instance}`];
     const work: Promise<void>[] = [];

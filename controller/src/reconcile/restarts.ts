@@ -98,10 +98,15 @@ function causeOfRestart(
   const cause = `${wanted.kind} probe failed: ${wanted.verdict.lastFailure}`;
   if (deployment === undefined) return cause;
 
-  const suspension = suspendedByDependency(draft, deployment, wanted.verdict);
+  const suspension = suspendedByDependency(draft, deployment);
   if (suspension !== undefined) {
     suspend(draft, key, suspension);
     draft.wait(referenceOf(pod), `restart suspended (${cause}): ${suspension}`);
+    return undefined;
+  }
+  const unasked = unaskedDependency(draft, deployment, wanted.verdict);
+  if (unasked !== undefined) {
+    draft.wait(referenceOf(pod), `restart not decided yet (${cause}): asking ${unasked} whether it is well`);
     return undefined;
   }
   if (wanted.kind === 'liveness' && isDisruption(draft, key, pods) && isOneRestarting) {
@@ -144,7 +149,7 @@ export function dependenciesOf(deployment: Deployment): readonly ObjectKey[] {
     .map((item) => `${deployment.metadata.namespace ?? ''}/${item.replace(/^deployment(s|\.apps)?\//, '')}`);
 }
 
-function suspendedByDependency(draft: Draft, deployment: Deployment, failed: ProbeVerdict): string | undefined {
+function suspendedByDependency(draft: Draft, deployment: Deployment): string | undefined {
   const { nowMs } = draft.world;
   for (const key of dependenciesOf(deployment)) {
     const name = `deployment/${key.slice(key.indexOf('/') + 1)}`;
@@ -159,9 +164,14 @@ function suspendedByDependency(draft: Draft, deployment: Deployment, failed: Pro
       draft.wakeAt(memory.returnedAtMs + LIMITS.dependencyReturnMs);
       return `${name} came back ${seconds(nowMs - memory.returnedAtMs)} ago`;
     }
-    if (!wasAskedSince(draft, key, failed.lastResultAtMs)) return `asking ${name} whether it is well`;
   }
   return undefined;
+}
+
+/** The dependency that has to answer first, if any. */
+function unaskedDependency(draft: Draft, deployment: Deployment, failed: ProbeVerdict): string | undefined {
+  const key = dependenciesOf(deployment).find((dependency) => !wasAskedSince(draft, dependency, failed.lastResultAtMs));
+  return key === undefined ? undefined : `deployment/${key.slice(key.indexOf('/') + 1)}`;
 }
 
 /** A dependency can die before anyone has noticed: its pods are probed after the failure they may have caused, and their answer awaited. */
