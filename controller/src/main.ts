@@ -113,6 +113,13 @@ async function takeDown(settings: Settings, isPurge: boolean): Promise<void> {
   await down({ place: { home: settings.home, script }, controlPlane: await controlPlaneOptions(settings, logger), isPurge, print });
 }
 
+async function setUpOnly(settings: Settings): Promise<void> {
+  const { setUp } = await import('./setup/set-up.ts');
+  const options = { repositoryDir, cacheDir: join(settings.home, 'cache'), socketPath: settings.engineSocketPath, progress: print, signal: stopSignal() };
+  const { images } = await setUp(options);
+  for (const { name, id } of images) print(`${name}  ${id}`);
+}
+
 async function bringUp(settings: Settings): Promise<void> {
   const { up } = await import('./lifecycle/up.ts');
   await up({ settings, script, environment: process.env, print, signal: stopSignal(), deadlineMs: UP_DEADLINE_MS });
@@ -127,6 +134,7 @@ function addLifecycleCommands(program: Command, settings: Settings): void {
       .action(() => told(action));
   };
   add('up', 'set everything up and start it; returns when every Deployment is available', 'coxswain up', () => bringUp(settings));
+  add('set-up', 'only the first part of up: the Docker engine and the images', 'coxswain set-up', () => setUpOnly(settings));
   add('down', 'stop, and remove what this instance owns; data is kept', 'coxswain down', () => takeDown(settings, false));
   add('purge', 'like down, and remove the data too', 'coxswain purge', () => takeDown(settings, true));
   add('run', 'run the control plane in the foreground', 'coxswain run', () => run(settings));

@@ -70,6 +70,8 @@ export interface StatusReport {
     readonly heldTotal: number;
     readonly retriedTotal: number;
     readonly failedTotal: number;
+    /** Pod name -> requests its container has got; of the pods in rotation. */
+    readonly requestsByPod: Readonly<Record<string, number>>;
   };
   readonly autoscalers: readonly AutoscalerReport[];
 }

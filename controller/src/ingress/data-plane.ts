@@ -227,8 +227,14 @@ export class DataPlane {
   #reportSoon(): void {
     this.#reportTimer ??= setTimeout(() => {
       this.#reportTimer = undefined;
-      this.#send({ type: 'report', held: this.holds.size, ...this.stats });
+      this.#send({ type: 'report', held: this.holds.size, ...this.stats, requestsByPod: this.#requestsByPod() });
     }, REPORT_DELAY_MS).unref();
+  }
+
+  #requestsByPod(): Record<string, number> {
+    const requests: Record<string, number> = {};
+    for (const { podName, requestsTotal, isRouted } of this.#endpoints.values()) if (isRouted) requests[podName] = requestsTotal;
+    return requests;
   }
 
   /** Runs only while requests are under way or connections idle. */

@@ -195,7 +195,7 @@ export class Exchange implements AttemptOwner, Holdable {
     }
     this.#hadHealthyRetry = true;
     const other = this.#plane.rotation(this.#serviceKey)?.pick(this.#tried);
-    if (other === undefined) member.endpoint.inFlight++;
+    if (other === undefined) member.endpoint.take();
     this.#send(other ?? member, true);
   }
 

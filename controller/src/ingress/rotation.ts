@@ -9,6 +9,8 @@ export class EndpointState {
   readonly id: string;
   podName: string;
   inFlight = 0;
+  /** Requests it was picked for, retries of other endpoints' included. */
+  requestsTotal = 0;
   /** Whether the table in force contains it. */
   isRouted = true;
   /** By a verdict of the control plane; until the next table that contains it. */
@@ -18,6 +20,12 @@ export class EndpointState {
   constructor(endpoint: Endpoint) {
     this.id = endpoint.id;
     this.podName = endpoint.podName;
+  }
+
+  /** One more request is its own from now on. */
+  take(): void {
+    this.inFlight++;
+    this.requestsTotal++;
   }
 
   pool(host: string, port: number): AddressPool {
@@ -95,7 +103,7 @@ export class Rotation {
       const member = this.#members[index];
       if (member === undefined || member.endpoint.isUnhealthy || tried?.has(member.endpoint.id) === true) continue;
       this.#last = index;
-      member.endpoint.inFlight++;
+      member.endpoint.take();
       return member;
     }
     return undefined;

@@ -99,4 +99,6 @@ export type FromIngress =
       readonly heldTotal: number;
       readonly retriedTotal: number;
       readonly failedTotal: number;
+      /** Pod name -> requests its container got from this ingress process; of the endpoints in the table. */
+      readonly requestsByPod: Readonly<Record<string, number>>;
     };

@@ -10,7 +10,7 @@ export const STATUS: StatusReport = {
   manifests: { directory: 'manifests', errors: [], warnings: [] },
   conditions: [{ type: 'StateDurable', status: 'True' }],
   engine: { isReachable: true, version: '20.10.24' },
-  ingress: { isConnected: true, inFlight: 1, held: 0, requestsTotal: 12, heldTotal: 0, retriedTotal: 0, failedTotal: 0 },
+  ingress: { isConnected: true, inFlight: 1, held: 0, requestsTotal: 12, heldTotal: 0, retriedTotal: 0, failedTotal: 0, requestsByPod: {} },
   autoscalers: [],
 };
 
