@@ -54,7 +54,8 @@ export class ManifestDirectory extends EventEmitter<ManifestDirectoryEvents> {
   readonly #known = new Map<string, KnownFile>();
   readonly #pending = new Map<string, PendingFile>();
   #problem: ManifestError | undefined;
-  #hasSnapshot = false;
+  /** What the last snapshot was made of. */
+  #published: readonly (ParsedFile | string)[] | undefined;
   #watcher: FSWatcher | undefined;
   #restat: NodeJS.Timeout | undefined;
   #next: NodeJS.Timeout | undefined;
@@ -148,7 +149,7 @@ export class ManifestDirectory extends EventEmitter<ManifestDirectoryEvents> {
 
   /** Reads what has settled. Returns 0 when all has and something changed, the time to the next that will, undefined when nothing is new. */
   async #takeSettled(listing: Listing): Promise<number | undefined> {
-    const isNew = this.#pending.size > 0 || !this.#hasSnapshot;
+    const isNew = this.#pending.size > 0 || this.#published === undefined;
     let waitMs = 0;
     for (const [name, pending] of this.#pending) {
       const remainingMs = await this.#settle(name, pending, listing);
@@ -164,7 +165,7 @@ export class ManifestDirectory extends EventEmitter<ManifestDirectoryEvents> {
     const ageMs = Math.max(now - sinceMs, listed === undefined ? 0 : Date.now() - listed.mtimeMs);
     const isEndless = now - firstSeenMs > NEVER_SETTLES_MS;
     if (name === '') {
-      if (this.#hasSnapshot && ageMs < WATCH_TIMING.settleShrunkMs) return WATCH_TIMING.settleShrunkMs - ageMs;
+      if (this.#published !== undefined && ageMs < WATCH_TIMING.settleShrunkMs) return WATCH_TIMING.settleShrunkMs - ageMs;
       this.#problem = problem;
       this.#pending.delete(name);
       return 0;
@@ -175,14 +176,14 @@ export class ManifestDirectory extends EventEmitter<ManifestDirectoryEvents> {
       this.#pending.delete(name);
       return 0;
     }
-    if (ageMs < WATCH_TIMING.settleMs && !isEndless) return WATCH_TIMING.settleMs - ageMs;
-    const file = await this.#read(name);
-    if (isEndless && file?.stamp !== stamp) {
+    if (ageMs < WATCH_TIMING.settleMs) {
+      if (!isEndless) return WATCH_TIMING.settleMs - ageMs;
+      // It stays pending, under a stamp that no file has, so that its end is seen.
       const parsed = fileError('UnreadableFile', name, 'it is being written to without an end');
-      this.#known.set(name, { stamp, content: this.#known.get(name)?.content ?? '', parsed });
-      this.#pending.delete(name);
+      this.#known.set(name, { stamp: '', content: this.#known.get(name)?.content ?? '', parsed });
       return 0;
     }
+    const file = await this.#read(name);
     // Changed or gone between the listing and the reading: look again.
     if (file?.stamp !== stamp) return WATCH_TIMING.settleMs;
     const before = this.#known.get(name)?.content ?? '';
@@ -194,7 +195,6 @@ export class ManifestDirectory extends EventEmitter<ManifestDirectoryEvents> {
   }
 
   #publish(listing: Listing): void {
-    this.#hasSnapshot = true;
     const parsed: ParsedFile[] = [];
     const problems: ManifestError[] = this.#problem === undefined ? [] : [this.#problem];
     for (const [name, file] of this.#known) {
@@ -202,6 +202,9 @@ export class ManifestDirectory extends EventEmitter<ManifestDirectoryEvents> {
       if ('code' in file.parsed) problems.push(file.parsed);
       else parsed.push(file.parsed);
     }
+    const said = [...parsed, ...problems.map(({ source, message }) => `${source.file}: ${message}`)];
+    if (this.#published !== undefined && isSameList(said, this.#published)) return;
+    this.#published = said;
     this.emit('snapshot', judgeFiles(parsed, problems));
   }
 
@@ -279,6 +282,10 @@ export class ManifestDirectory extends EventEmitter<ManifestDirectoryEvents> {
 
 export function isManifestName(name: string): boolean {
   return /^[^.].*\.(yaml|yml|json)$/.test(name);
+}
+
+function isSameList(a: readonly unknown[], b: readonly unknown[]): boolean {
+  return a.length === b.length && a.every((item, index) => item === b[index]);
 }
 
 function stampOf({ ino, size, mtimeNs }: { readonly ino: bigint; readonly size: bigint; readonly mtimeNs: bigint }): Stamp {

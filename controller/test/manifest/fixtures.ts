@@ -1,5 +1,6 @@
 /** Small valid manifests that the tests edit, and the way to read manifests in tests. */
 import { readFileSync } from 'node:fs';
+import { expect } from 'chai';
 import { formatManifestProblem } from '../../src/manifest/manifest-error.ts';
 import { readManifestSchemas } from '../../src/manifest/manifest-schemas.ts';
 import type { ManifestSnapshot } from '../../src/manifest/manifest-snapshot.ts';
@@ -142,4 +143,26 @@ export function problemsOf(snapshot: ManifestSnapshot): string {
     ...snapshot.errors.map((error) => `${error.code} ${formatManifestProblem(error)}`),
     ...snapshot.warnings.map((warning) => `(${warning.code}) ${formatManifestProblem(warning)}`),
   ].join('\n');
+}
+
+export interface ProblemRow {
+  readonly name: string;
+  readonly files: string | Readonly<Record<string, string>>;
+  readonly problems: readonly string[];
+}
+
+/** One test a row: the files, and everything that is said about them. Warnings are in brackets. */
+export function describeProblems(title: string, rows: readonly ProblemRow[]): void {
+  describe(title, () => {
+    for (const { name, files, problems } of rows) {
+      it(name, () => {
+        expect(problemsOf(read(files)).split('\n')).to.deep.equal(problems);
+      });
+    }
+  });
+}
+
+/** The Deployment with pinned host ports. */
+export function pinned(deployment: string, ports: string): string {
+  return deployment.replace(/( +)labels: \{app: (\w+)\}\n/, `$1labels: {app: $2}\n$1annotations: {coxswain.dev/host-ports: ${ports}}\n`);
 }
