@@ -42,6 +42,8 @@ export const limits = {
   retryAfterSeconds: 1,
   /** The default of SHUTDOWN_GRACE_MS: in-flight requests get this long after SIGTERM, then their connections are cut. */
   shutdownGraceMs: 8000,
+  /** Connections that have not sent a request by then are cut. */
+  shutdownSilentMs: 250,
   /** And what remains after them (the pool, the count) this long. */
   shutdownCloseMs: 1500,
   /** Longer than any sane proxy keeps an idle connection, so that the proxy is the one to close it. */

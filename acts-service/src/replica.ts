@@ -1,6 +1,6 @@
 // One replica from listening to stopped. It listens first, with next to nothing imported, and loads the application behind the open port.
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from './config.ts';
 import { limits } from './limits.ts';
@@ -17,6 +17,13 @@ export interface Replica {
 export async function startReplica(config: Config): Promise<Replica> {
   const gate = new RequestGate();
   const server = createServer({ maxHeaderSize: limits.headerBytes, keepAliveTimeout: limits.keepAliveTimeoutMs }, gate.handle);
+  // Opened, and never a request on them: Node counts these as busy, so they would hold a shutdown up until the grace time.
+  const silent = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    silent.add(socket);
+    socket.once('close', () => silent.delete(socket));
+  });
+  server.on('request', (request) => silent.delete(request.socket));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(config.port, resolve);
@@ -31,8 +38,13 @@ export async function startReplica(config: Config): Promise<Replica> {
     const closed = new Promise((resolve) => server.close(resolve));
     // A connection becomes idle only after its last answer, so closing idle ones once is not enough.
     const sweep = setInterval(() => server.closeIdleConnections(), 25);
+    // A little later: the first request on a new connection may be on its way.
+    const cut = setTimeout(() => {
+      for (const socket of silent) socket.destroy();
+    }, limits.shutdownSilentMs);
     await within(config.shutdownGraceMs, closed);
     clearInterval(sweep);
+    clearTimeout(cut);
     server.closeAllConnections();
     // A start that failed, or was stopped by the signal above, has cleaned up after itself.
     const serviceClosed = starting.then(

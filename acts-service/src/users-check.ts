@@ -58,7 +58,7 @@ export function firstAnswer<T>(
     const waiting = [...candidates];
     let running = 0;
     let timer: NodeJS.Timeout | undefined;
-    let lastError: unknown = new Error('no address');
+    let lastError = new Error('no address');
 
     const next = (): void => {
       clearTimeout(timer);
@@ -77,7 +77,7 @@ export function firstAnswer<T>(
         },
         (error: unknown) => {
           running--;
-          lastError = error;
+          lastError = error instanceof Error ? error : new Error('failed', { cause: error });
           next();
         },
       );

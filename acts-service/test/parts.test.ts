@@ -66,9 +66,11 @@ describe('parseJson', () => {
 
   it('reads eight megabytes in a fraction of the time a health check has', () => {
     const text = JSON.stringify({ actId: 1, imgB64: 'A'.repeat(8_000_000), caption: '"\\'.repeat(100) });
-    const startedAt = performance.now();
+    const before = process.cpuUsage();
     parseJson(text);
-    expect(performance.now() - startedAt).to.be.below(400);
+    const { user, system } = process.cpuUsage(before);
+    // lossless-json alone takes 700 ms.
+    expect((user + system) / 1000).to.be.below(400);
   });
 });
 

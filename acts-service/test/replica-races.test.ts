@@ -1,5 +1,7 @@
 import { expect } from 'chai';
+import pg from 'pg';
 import { call } from './support/client.ts';
+import { eventually } from './support/eventually.ts';
 import { addCategory, addUser, upload } from './support/fixtures.ts';
 import { freshDatabase, sql, type TestDatabase } from './support/postgres.ts';
 import { startTestReplica, type TestReplica } from './support/replicas.ts';
@@ -61,6 +63,26 @@ describe('replicas on one database', () => {
       expect(Object.keys(statuses(answers)).filter((status) => status !== '201' && status !== '400')).to.deep.equal([]);
       expect((await call(replica(0), 'GET', '/api/v1/acts/count')).text).to.equal('[0]');
       await addCategory(replica(0), 'trees');
+    }
+  });
+
+  it('an upload that meets an unfinished deletion of its category waits for it and is 400', async () => {
+    const deleter = new pg.Client(database);
+    await deleter.connect();
+    try {
+      await deleter.query('BEGIN; DELETE FROM categories');
+      const waiting = upload(replica(1));
+      await eventually(async () => {
+        const blocked = await sql(
+          database,
+          `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`,
+        );
+        expect(blocked).to.have.lengthOf(1);
+      });
+      await deleter.query('COMMIT');
+      expect((await waiting).json()).to.include({ status: 400, code: 'unknown-category' });
+    } finally {
+      await deleter.end();
     }
   });
 

@@ -3,6 +3,11 @@ import { readConfig, type Config } from '../../src/config.ts';
 import { startReplica, type Replica } from '../../src/replica.ts';
 import type { TestDatabase } from './postgres.ts';
 
+const started = new Set<Replica>();
+
+// Suites stop their own; this is for those whose `before` failed half way, which would keep the run from ending.
+after('replicas are stopped', () => Promise.all([...started].map((replica) => replica.stop())));
+
 export interface TestReplica extends Replica {
   readonly url: string;
 }
@@ -34,6 +39,7 @@ export async function startTestReplica(
   env: Record<string, string> = {},
 ): Promise<TestReplica> {
   const replica = await startReplica(testConfig(role, database, env));
+  started.add(replica);
   await replica.ready;
   return { ...replica, url: `http://127.0.0.1:${replica.port}` };
 }
