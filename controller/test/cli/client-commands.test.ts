@@ -63,8 +63,8 @@ describe('client commands', () => {
   }
 
   function textOf(stream: PassThrough): string {
-    const data: unknown = stream.read();
-    return data === null ? '' : String(data);
+    const data = stream.read() as Buffer | null;
+    return data === null ? '' : data.toString('utf8');
   }
 
   it('status shows what runs, where, and what is not fine', async () => {

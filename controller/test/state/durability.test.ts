@@ -93,7 +93,7 @@ describe('durable state', () => {
     await store.close();
     const second = await openStore(disk);
     second.store.create(configMap('later', 'x'));
-    second.store.update(deployment('acts', 5));
+    for (const replicas of [4, 5]) second.store.update(deployment('acts', replicas));
     await second.store.close();
     const third = await openStore(disk);
     third.store.create(configMap('last', 'x'));
@@ -184,6 +184,7 @@ describe('durable state', () => {
           reports.every((report) => report.kind === 'Cut'),
           `killed at operation ${stop}`,
         ).to.be.true;
+        expect([...survivor.files.keys()]).to.not.include('/state/snapshot.next.json');
       }
     }
   });
