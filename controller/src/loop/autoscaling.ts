@@ -9,7 +9,7 @@ import type { Deployment, HorizontalPodAutoscaler } from '../model/objects.ts';
 import { CountedRequests } from '../observe/counted-requests.ts';
 import type { CounterRecord } from '../observe/counted-requests.ts';
 import { autoscale, autoscalerStatus, NEW_AUTOSCALER } from '../reconcile/autoscaler.ts';
-import type { AutoscalerState, CounterView } from '../reconcile/autoscaler.ts';
+import type { AutoscalerDecision, AutoscalerState, CounterView } from '../reconcile/autoscaler.ts';
 import { counterKeys } from '../reconcile/service.ts';
 import type { ObjectStore } from '../state/object-store.ts';
 import type { EventRecorder } from './event-recorder.ts';
@@ -33,13 +33,19 @@ export interface AutoscalerView {
   readonly countSoFar: number;
 }
 
+interface Judgement {
+  readonly deployment: Deployment;
+  readonly counter: CounterView;
+  readonly currentReplicas: number;
+  readonly decision: AutoscalerDecision;
+}
+
 const COUNTER_RECORD = 'counter ';
 const STATE_RECORD = 'autoscaler ';
 
 export class Autoscaling {
   readonly #options: AutoscalingOptions;
   readonly counted: CountedRequests;
-  readonly #views = new Map<string, AutoscalerView>();
 
   constructor(options: AutoscalingOptions) {
     this.#options = options;
@@ -50,8 +56,15 @@ export class Autoscaling {
     }
   }
 
-  views(): readonly AutoscalerView[] {
-    return [...this.#views.values()];
+  /** As of now: the count so far grows with every request. */
+  views(nowMs: number): readonly AutoscalerView[] {
+    return [...this.#options.store.list('HorizontalPodAutoscaler').values()].flatMap((autoscaler) => {
+      const judged = this.#judge(autoscaler, nowMs);
+      if (judged === undefined) return [];
+      const { name, namespace } = autoscaler.metadata;
+      const { counter, decision } = judged;
+      return [{ name, namespace: namespace ?? 'default', armedAtMs: counter.armedAtMs, nextTickMs: decision.wakeAtMs, countSoFar: decision.currentCount }];
+    });
   }
 
   /** The ingress has (re)connected: it learns how every counter is armed. */
@@ -116,15 +129,11 @@ export class Autoscaling {
 
   #evaluateOne(autoscaler: HorizontalPodAutoscaler, nowMs: number): number | undefined {
     const { store, wallNow } = this.#options;
-    const deployment = this.#targetOf(autoscaler);
-    if (deployment === undefined) return undefined;
-    const key = keyOf(autoscaler);
-    const counter = this.#counterOf(autoscaler, nowMs);
-    const currentReplicas = deployment.spec.replicas ?? 1;
-    const state = (store.getRecord(`${STATE_RECORD}${key}`) as AutoscalerState | undefined) ?? NEW_AUTOSCALER;
-    const decision = autoscale({ autoscaler, currentReplicas, counter, state, nowMs });
+    const judged = this.#judge(autoscaler, nowMs);
+    if (judged === undefined) return undefined;
+    const { deployment, currentReplicas, decision } = judged;
     if (decision.desiredReplicas !== undefined) {
-      store.putRecord(`${STATE_RECORD}${key}`, decision.state);
+      store.putRecord(`${STATE_RECORD}${keyOf(autoscaler)}`, decision.state);
       this.#carryOut(autoscaler, deployment, decision.desiredReplicas, decision.reason);
     }
     const status = autoscalerStatus(autoscaler, decision, currentReplicas, wallNow());
@@ -132,15 +141,17 @@ export class Autoscaling {
       this.#announceArming(autoscaler, status);
       store.updateStatus({ ...autoscaler, status });
     }
-    const { name, namespace } = autoscaler.metadata;
-    this.#views.set(key, {
-      name,
-      namespace: namespace ?? 'default',
-      armedAtMs: counter.armedAtMs,
-      nextTickMs: decision.wakeAtMs,
-      countSoFar: decision.currentCount,
-    });
     return decision.wakeAtMs;
+  }
+
+  /** The decision, without its effects. */
+  #judge(autoscaler: HorizontalPodAutoscaler, nowMs: number): Judgement | undefined {
+    const deployment = this.#targetOf(autoscaler);
+    if (deployment === undefined) return undefined;
+    const counter = this.#counterOf(autoscaler, nowMs);
+    const currentReplicas = deployment.spec.replicas ?? 1;
+    const state = (this.#options.store.getRecord(`${STATE_RECORD}${keyOf(autoscaler)}`) as AutoscalerState | undefined) ?? NEW_AUTOSCALER;
+    return { deployment, counter, currentReplicas, decision: autoscale({ autoscaler, currentReplicas, counter, state, nowMs }) };
   }
 
   #counterOf(autoscaler: HorizontalPodAutoscaler, nowMs: number): CounterView {

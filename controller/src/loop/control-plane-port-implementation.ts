@@ -201,7 +201,7 @@ export class ControlPlanePortImplementation implements ControlPlanePort {
   #autoscalers(): readonly AutoscalerReport[] {
     const { autoscaling, store } = this.#parts;
     const wall = (atMs: number): string => new Date(Date.now() + (atMs - monotonicNow())).toISOString();
-    return autoscaling.views().flatMap(({ name, namespace, armedAtMs, nextTickMs, countSoFar }) => {
+    return autoscaling.views(monotonicNow()).flatMap(({ name, namespace, armedAtMs, nextTickMs, countSoFar }) => {
       const autoscaler = store.get('HorizontalPodAutoscaler', `${namespace}/${name}`);
       if (autoscaler === undefined) return [];
       const target = autoscaler.spec.scaleTargetRef;
