@@ -24,7 +24,9 @@ export interface AttemptOwner {
   onAnswer(head: ResponseHead): void;
   /** Sent, but no answer came. */
   onCut(error: Error | undefined): void;
-  /** A relayed upgrade ended. */
+  /** The client's connection was switched to another protocol and is spliced to the endpoint. */
+  onSwitched(): void;
+  /** A switched connection ended. */
   onSwitchedClosed(): void;
 }
 
@@ -140,8 +142,12 @@ export class Attempt implements ConnectionUser {
     if (this.#state === 'relaying') {
       const { response } = this.#client;
       if (isLast) {
-        if (bytes.length <= SMALL_BODY) response.end(bytes.toString('latin1'), 'latin1');
-        else response.end(Buffer.from(bytes));
+        if (bytes.length <= SMALL_BODY) {
+          response.write(bytes.toString('latin1'), 'latin1');
+          // Head and body are one string now: written at once, before end() would make a list of it with nothing.
+          response.socket?.uncork();
+          response.end();
+        } else response.end(Buffer.from(bytes));
       } else if (!response.write(Buffer.from(bytes))) this.#waitForDrain();
     } else if (this.#state === 'kept') {
       this.#kept.push(Buffer.from(bytes));
@@ -180,6 +186,7 @@ export class Attempt implements ConnectionUser {
     if (this.#state !== 'sent' || upgrade === undefined || connection === undefined) return;
     const { socket } = upgrade;
     this.#state = 'switched';
+    this.#owner.onSwitched();
     response.detachSocket(socket);
     let text = `HTTP/1.1 101 ${head.reason}\r\nConnection: Upgrade\r\nUpgrade: ${head.upgrade ?? ''}\r\n`;
     for (let i = 0; i < head.headers.length; i += 2) text += `${head.headers[i] ?? ''}: ${head.headers[i + 1] ?? ''}\r\n`;

@@ -46,11 +46,13 @@ export class ControlServer {
         this.#handlers.onDisconnect();
       },
     });
-    this.#peer = peer;
     if (previous !== undefined) {
+      // Nobody is connected for a moment, so that nothing reaches the new one before its hello.
+      this.#peer = undefined;
       previous.close();
       this.#handlers.onDisconnect();
     }
+    this.#peer = peer;
     this.#logger.info('control plane connected');
     peer.send(...this.#handlers.onConnect());
   }

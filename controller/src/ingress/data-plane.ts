@@ -4,7 +4,7 @@
  */
 import type { Logger } from 'pino';
 import type { CounterKey, EndpointTable, FromIngress, ToIngress } from '../model/endpoint-table.ts';
-import type { Attempt, ClientRequest } from './attempt.ts';
+import type { ClientRequest } from './attempt.ts';
 import { Exchange } from './exchange.ts';
 import { HoldQueue } from './hold-queue.ts';
 import type { IngressLimits } from './limits.ts';
@@ -38,7 +38,8 @@ export class DataPlane {
   #rotations = new Map<string, Rotation>();
   #matcher: RouteMatcher | undefined;
   #tableVersion = 0;
-  readonly #watched = new Map<Attempt, Exchange>();
+  /** In no order: a Map would allocate for every request. */
+  readonly #watched: Exchange[] = [];
   /** Counts wait for the first table of a connection: armed counters are sent before it, and must be in force first. */
   #mayReportCounts = false;
   #countTimer: NodeJS.Timeout | undefined;
@@ -94,13 +95,20 @@ export class DataPlane {
     this.#reportSoon();
   }
 
-  watch(attempt: Attempt, exchange: Exchange): void {
-    this.#watched.set(attempt, exchange);
+  /** Has the exchange looked at about once a second until unwatch(). */
+  watch(exchange: Exchange): void {
+    if (exchange.watchIndex < 0) exchange.watchIndex = this.#watched.push(exchange) - 1;
     this.#sweepTimer ??= setTimeout(() => this.#sweep(), Math.min(1_000, this.limits.responseTimeoutMs / 2)).unref();
   }
 
-  unwatch(attempt: Attempt): void {
-    this.#watched.delete(attempt);
+  unwatch(exchange: Exchange): void {
+    const index = exchange.watchIndex;
+    if (index < 0) return;
+    exchange.watchIndex = -1;
+    const last = this.#watched.pop();
+    if (last === undefined || last === exchange) return;
+    this.#watched[index] = last;
+    last.watchIndex = index;
   }
 
   logFailure(problem: Problem, service: string): void {
@@ -241,10 +249,8 @@ export class DataPlane {
   #sweep(): void {
     this.#sweepTimer = undefined;
     const nowMs = performance.now();
-    for (const [attempt, exchange] of [...this.#watched]) {
-      if (attempt.isWaiting && nowMs - attempt.lastActivityMs >= this.limits.responseTimeoutMs) exchange.onTimeout();
-    }
-    let isBusy = this.#watched.size > 0;
+    for (const exchange of [...this.#watched]) exchange.onTick(nowMs);
+    let isBusy = this.#watched.length > 0;
     for (const endpoint of this.#endpoints.values()) if (endpoint.sweep(nowMs)) isBusy = true;
     if (isBusy) this.#sweepTimer = setTimeout(() => this.#sweep(), Math.min(1_000, this.limits.responseTimeoutMs / 2)).unref();
   }

@@ -38,6 +38,8 @@ export class Exchange implements AttemptOwner, Holdable {
   #held: HeldRequest | undefined;
   #holdUntilMs: number | undefined;
   #isOver = false;
+  /** Where the data plane keeps it among the watched ones; -1 = not watched. */
+  watchIndex = -1;
 
   constructor(plane: DataPlane, client: ClientRequest) {
     this.#plane = plane;
@@ -48,7 +50,7 @@ export class Exchange implements AttemptOwner, Holdable {
 
   start(): void {
     const { request, response, upgrade } = this.#client;
-    response.once('close', () => this.#end());
+    response.on('close', () => this.#end());
     const refused = refusal(request, upgrade !== undefined);
     if (refused !== undefined) this.#fail({ status: refused.status, detail: refused.reason });
     else this.#route();
@@ -78,7 +80,7 @@ export class Exchange implements AttemptOwner, Holdable {
   onAnswer({ status }: ResponseHead): void {
     const attempt = this.#attempt;
     if (attempt === undefined) return;
-    this.#plane.unwatch(attempt);
+    this.#plane.unwatch(this);
     const isBad = status === 500 || (status >= 502 && status <= 504);
     if (!isBad || !this.#mayRepeat(attempt)) this.#relay(attempt);
     else this.#ask(attempt, `HTTP ${status}`, (verdict) => this.#judgeAnswer(attempt, verdict));
@@ -87,7 +89,7 @@ export class Exchange implements AttemptOwner, Holdable {
   onCut(error: Error | undefined): void {
     const attempt = this.#attempt;
     if (attempt === undefined) return;
-    this.#plane.unwatch(attempt);
+    this.#plane.unwatch(this);
     this.#wasOnlyRefused = false;
     this.#failedSends++;
     if (error instanceof ResponseError)
@@ -100,13 +102,20 @@ export class Exchange implements AttemptOwner, Holdable {
     } else this.#ask(attempt, error === undefined ? 'connection closed' : `cut: ${error.message}`, (verdict) => this.#judgeCut(verdict));
   }
 
+  onSwitched(): void {
+    this.#plane.unwatch(this);
+    this.#drop(this.#original);
+    this.#original = undefined;
+  }
+
   onSwitchedClosed(): void {
     this.#end();
   }
 
-  onTimeout(): void {
+  /** Called about once a second while an endpoint owes the answer. */
+  onTick(nowMs: number): void {
     const attempt = this.#attempt;
-    if (attempt === undefined) return;
+    if (attempt?.isWaiting !== true || nowMs - attempt.lastActivityMs < this.#plane.limits.responseTimeoutMs) return;
     const { podName } = attempt.member.endpoint;
     if (attempt.isClientStalled) this.#fail({ status: 408, detail: 'the request body stopped coming' });
     else this.#fail({ status: 504, detail: `endpoint ${podName} did not answer in time` });
@@ -147,7 +156,7 @@ export class Exchange implements AttemptOwner, Holdable {
     const { limits } = this.#plane;
     const attempt = new Attempt(this.#client, member, this, performance.now());
     this.#attempt = attempt;
-    this.#plane.watch(attempt, this);
+    this.#plane.watch(this);
     attempt.start(isNewConnection ? 0 : this.#isSafe ? Infinity : UNSAFE_REUSE_MS, limits.connectTimeoutMs);
   }
 
@@ -259,7 +268,7 @@ export class Exchange implements AttemptOwner, Holdable {
 
   #drop(attempt: Attempt | undefined): void {
     if (attempt === undefined) return;
-    this.#plane.unwatch(attempt);
+    this.#plane.unwatch(this);
     attempt.discard();
     this.#plane.release(attempt.member.endpoint);
   }

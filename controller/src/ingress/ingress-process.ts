@@ -6,10 +6,10 @@ import { randomUUID } from 'node:crypto';
 import { chmodSync, lstatSync, readFileSync, unlinkSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import type { AddressInfo, ListenOptions, Server as NetServer, Socket } from 'node:net';
-import Koa from 'koa';
 import type { Logger } from 'pino';
 import { ControlServer } from './control-server.ts';
 import { DataPlane } from './data-plane.ts';
+import { IngressApp } from './ingress-app.ts';
 import {
   CLIENT_CONNECTIONS,
   CLIENT_HEAD_SIZE,
@@ -95,14 +95,8 @@ export async function startIngress(options: IngressOptions): Promise<RunningIngr
 }
 
 function createPublicServer(plane: DataPlane, logger: Logger, upgraded: Set<Socket>): Server {
-  const app = new Koa();
-  app.use((ctx) => {
-    // The answer is streamed to the raw response: headers keep their case and bodies are never buffered.
-    ctx.respond = false;
-    plane.handle({ request: ctx.req, response: ctx.res, upgrade: undefined });
-  });
-  // Only clients that went away end up here.
-  app.on('error', (error: Error) => logger.debug({ err: error }, 'client connection failed'));
+  const app = new IngressApp((request, response) => plane.handle({ request, response, upgrade: undefined }));
+  app.on('error', (error: Error) => logger.error({ err: error }, 'request failed'));
   const callback = app.callback();
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => void callback(request, response);
   const server = createServer(

@@ -242,7 +242,7 @@ describe('ingress retry', () => {
       await fixture.disconnectControlPlane();
       const answer = fixture.request('/', { method: 'POST', body: 'x' });
       const again = await fixture.endpoint('again');
-      const moved = (again.server).close();
+      const moved = again.server.close();
       moved.listen(port, '127.0.0.1');
       expect(await answer).to.include({ status: 200, body: 'again' });
     });
