@@ -1,13 +1,24 @@
 /** schemas/ and the types are the same shapes; and the check that says so can fail. */
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import type { AnySchema } from 'ajv/dist/2020.js';
 import { expect } from 'chai';
 import { findDrift } from './schema-drift.ts';
 
 describe('schema drift', function () {
   this.timeout(120_000);
+
+  it('the schemas are schemas', () => {
+    const directory = new URL('../../../schemas/', import.meta.url);
+    const ajv = new Ajv2020();
+    for (const file of readdirSync(directory)) {
+      const schema = JSON.parse(readFileSync(new URL(file, directory), 'utf8')) as AnySchema;
+      expect(ajv.validateSchema(schema), `${file}: ${ajv.errorsText()}`).to.equal(true);
+    }
+  });
 
   it('there is none', () => {
     expect(findDrift()).to.deep.equal([]);
