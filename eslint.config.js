@@ -75,6 +75,9 @@ export default tseslint.config(
   pureOnly,
   dockerodeOnlyInRuntime,
   configurationOnlyInMain,
-  { files: ['**/*.js', '**/*.mjs'], languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly' } } },
+  {
+    files: ['**/*.js', '**/*.mjs'],
+    languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly', Buffer: 'readonly' } },
+  },
   prettier,
 );

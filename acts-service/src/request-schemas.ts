@@ -57,18 +57,22 @@ export interface NewUser {
   readonly password: string;
 }
 
+/** The body of POST /users, or a problem of 400. @public Loaded by import() after the first health check. */
 export function readUser(body: unknown): NewUser {
   return valid(isUser, body);
 }
 
+/** The body of POST /categories: its one name. @public Loaded by import() after the first health check. */
 export function readCategory(body: unknown): string {
   return valid(isCategory, body)[0];
 }
 
+/** The body of POST /acts/upvote: the digits of its one id. @public Loaded by import() after the first health check. */
 export function readVote(body: unknown): string {
   return valid(isVote, body)[0].value;
 }
 
+/** The body of POST /acts. @public Loaded by import() after the first health check. */
 export function readUpload(body: unknown): NewAct {
   const { actId, username, timestamp, caption, categoryName, imgB64 } = valid(isUpload, body);
   if (!isStorable(caption)) throw badRequest('bad-caption', 'caption holds a NUL or a lone surrogate');

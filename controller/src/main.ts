@@ -9,6 +9,7 @@ import { addClientCommands, runProgram } from './cli/client-commands.ts';
 import { CliError, EXIT_CODE } from './cli/cli-error.ts';
 import { EXIT_FATAL } from './supervisor/exit-codes.ts';
 import { readSettings, SETTINGS_HELP, SettingsError } from './settings.ts';
+import type { ControlPlaneOptions } from './loop/control-plane.ts';
 import type { Settings } from './settings.ts';
 
 // The script is dist/main.js: two folders up is the repository.
@@ -40,10 +41,7 @@ async function makeLogger(settings: Settings, name: string): Promise<Logger> {
 }
 
 /** Each process imports only what it is made of: the ingress never loads the control plane, the commands load neither. */
-async function controlPlaneOptions(
-  settings: Settings,
-  logger: Logger,
-): Promise<Omit<import('./loop/control-plane.ts').ControlPlaneOptions, 'teardown'>> {
+async function controlPlaneOptions(settings: Settings, logger: Logger): Promise<Omit<ControlPlaneOptions, 'teardown'>> {
   const { DockerRuntime } = await import('./runtime/docker-runtime.ts');
   const port = settings.ingressPort === 80 ? '' : `:${settings.ingressPort}`;
   return {
@@ -60,6 +58,13 @@ async function controlPlaneOptions(
   };
 }
 
+/** For the log, and in plain words for whoever ran the process by hand. */
+function tellFatal(logger: Logger, error: unknown): void {
+  const message = error instanceof Error ? error.message : String(error);
+  logger.fatal({ err: error }, message);
+  process.stderr.write(`coxswain: ${message}\n`);
+}
+
 async function run(settings: Settings): Promise<void> {
   const [{ runControlPlane }, { InstanceLocked }] = await Promise.all([
     import('./loop/control-plane.ts'),
@@ -69,7 +74,7 @@ async function run(settings: Settings): Promise<void> {
   try {
     await runControlPlane({ ...(await controlPlaneOptions(settings, logger)), teardown: 'none' });
   } catch (error) {
-    logger.fatal({ err: error }, error instanceof Error ? error.message : String(error));
+    tellFatal(logger, error);
     process.exitCode = error instanceof InstanceLocked ? EXIT_FATAL : 1;
   }
 }
@@ -87,7 +92,7 @@ async function ingress(settings: Settings): Promise<void> {
       signal: stopSignal(),
     });
   } catch (error) {
-    logger.fatal({ err: error }, error instanceof Error ? error.message : String(error));
+    tellFatal(logger, error);
     process.exitCode = error instanceof IngressError ? EXIT_FATAL : 1;
   }
 }
@@ -115,7 +120,13 @@ async function takeDown(settings: Settings, isPurge: boolean): Promise<void> {
 
 async function setUpOnly(settings: Settings): Promise<void> {
   const { setUp } = await import('./setup/set-up.ts');
-  const options = { repositoryDir, cacheDir: join(settings.home, 'cache'), socketPath: settings.engineSocketPath, progress: print, signal: stopSignal() };
+  const options = {
+    repositoryDir,
+    cacheDir: join(settings.home, 'cache'),
+    socketPath: settings.engineSocketPath,
+    progress: print,
+    signal: stopSignal(),
+  };
   const { images } = await setUp(options);
   for (const { name, id } of images) print(`${name}  ${id}`);
 }

@@ -12,7 +12,10 @@ const LISTS = {
   main: ['unit', 'acts', 'docker', 'mission', 'faults', 'manifests'],
 };
 const SUITES = {
-  unit: ['controller/test/{state,reconcile,manifest,api,cli,observe,ingress,loop,lifecycle}/**/*.test.ts', 'controller/test/runtime/fake-runtime.test.ts'],
+  unit: [
+    'controller/test/{state,reconcile,manifest,api,cli,observe,ingress,loop,lifecycle}/**/*.test.ts',
+    'controller/test/runtime/fake-runtime.test.ts',
+  ],
   acts: ['acts-service/test/**/*.test.ts'],
   docker: ['controller/test/runtime/docker-runtime.test.ts', 'controller/test/setup/**/*.test.ts'],
   mission: ['controller/test/e2e/mission-short.e2e.ts'],
@@ -32,7 +35,10 @@ const directory = mkdtempSync(join(tmpdir(), 'coxswain-test-'));
 function run(command, args, environment, isQuiet) {
   return new Promise((resolve) => {
     const chunks = [];
-    const child = spawn(command, args, { env: { ...process.env, ...environment }, stdio: ['ignore', isQuiet ? 'pipe' : 'inherit', isQuiet ? 'pipe' : 'inherit'] });
+    const child = spawn(command, args, {
+      env: { ...process.env, ...environment },
+      stdio: ['ignore', isQuiet ? 'pipe' : 'inherit', isQuiet ? 'pipe' : 'inherit'],
+    });
     child.stdout?.on('data', (chunk) => chunks.push(chunk));
     child.stderr?.on('data', (chunk) => chunks.push(chunk));
     child.on('close', (code) => resolve({ code, output: Buffer.concat(chunks).toString() }));
@@ -54,7 +60,9 @@ async function runSuite(name, isQuiet) {
   } catch {
     console.log(`the suite ${name} ended with code ${code} before it had counted`);
   }
-  console.log(`=== ${name}: ${result.passes} passed, ${result.failures} failed, ${result.pending} skipped in ${Math.round((Date.now() - startedAt) / 1000)} s`);
+  console.log(
+    `=== ${name}: ${result.passes} passed, ${result.failures} failed, ${result.pending} skipped in ${Math.round((Date.now() - startedAt) / 1000)} s`,
+  );
   return result;
 }
 

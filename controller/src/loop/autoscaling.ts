@@ -63,7 +63,15 @@ export class Autoscaling {
       if (judged === undefined) return [];
       const { name, namespace } = autoscaler.metadata;
       const { counter, decision } = judged;
-      return [{ name, namespace: namespace ?? 'default', armedAtMs: counter.armedAtMs, nextTickMs: decision.wakeAtMs, countSoFar: decision.currentCount }];
+      return [
+        {
+          name,
+          namespace: namespace ?? 'default',
+          armedAtMs: counter.armedAtMs,
+          nextTickMs: decision.wakeAtMs,
+          countSoFar: decision.currentCount,
+        },
+      ];
     });
   }
 

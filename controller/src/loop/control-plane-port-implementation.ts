@@ -44,7 +44,15 @@ export class ControlPlanePortImplementation implements ControlPlanePort {
 
   status(): StatusReport {
     const { options, applier, engine, loop, link, startedAt } = this.#parts;
-    const { inFlight = 0, held = 0, requestsTotal = 0, heldTotal = 0, retriedTotal = 0, failedTotal = 0, requestsByPod = {} } = this.#report ?? {};
+    const {
+      inFlight = 0,
+      held = 0,
+      requestsTotal = 0,
+      heldTotal = 0,
+      retriedTotal = 0,
+      failedTotal = 0,
+      requestsByPod = {},
+    } = this.#report ?? {};
     const { isEngineReachable, lastError } = loop.statistics;
     return {
       version: options.version,
@@ -58,7 +66,16 @@ export class ControlPlanePortImplementation implements ControlPlanePort {
       },
       conditions: this.#conditions(),
       engine: { isReachable: isEngineReachable, version: engine.version, ...(lastError !== undefined && { message: lastError }) },
-      ingress: { isConnected: link.observed.isConnected, inFlight, held, requestsTotal, heldTotal, retriedTotal, failedTotal, requestsByPod },
+      ingress: {
+        isConnected: link.observed.isConnected,
+        inFlight,
+        held,
+        requestsTotal,
+        heldTotal,
+        retriedTotal,
+        failedTotal,
+        requestsByPod,
+      },
       autoscalers: this.#autoscalers(),
     };
   }

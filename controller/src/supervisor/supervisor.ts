@@ -53,7 +53,6 @@ async function keepRunning(supervised: SupervisedProcess, options: SupervisorOpt
   while (!signal.aborted) {
     const startedAt = Date.now();
     const code = await runOnce(supervised, options, signal);
-    if (signal.aborted) break;
     if (code === EXIT_FATAL) return EXIT_FATAL;
     delayMs = Date.now() - startedAt >= STABLE_MS ? RESTART_FIRST_MS : Math.min(delayMs * 2, RESTART_MOST_MS);
     await pause(delayMs, signal);

@@ -146,7 +146,9 @@ describe('faults', function () {
     await eventually(() => performance.now() - awaySince > 60_000, 65_000);
     expect(await system.replicas(), 'nobody was restarted').to.deep.equal(before);
     const acts = (await system.status()).deployments.find(({ metadata }) => metadata.name === 'acts');
-    expect(acts?.status?.conditions?.find(({ type }) => type === 'RestartsSuspended')?.message).to.equal('deployment/postgres has no ready pod');
+    expect(acts?.status?.conditions?.find(({ type }) => type === 'RestartsSuspended')?.message).to.equal(
+      'deployment/postgres has no ready pod',
+    );
     expect((await system.http('POST', '/api/v1/categories', ['later'])).status, 'no endpoint is ready').to.equal(503);
 
     await system.command('scale', 'postgres', '--replicas', '1');

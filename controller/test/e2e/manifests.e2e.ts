@@ -63,7 +63,13 @@ describe('the manifests directory', function () {
           selector: { matchLabels: { app: 'worker' } },
           template: {
             metadata: { labels: { app: 'worker' } },
-            spec: { ...users.template.spec, containers: users.template.spec.containers.map((container) => ({ ...container, env: [...(container.env ?? []), { name: 'LOG_LEVEL', value: level }] })) },
+            spec: {
+              ...users.template.spec,
+              containers: users.template.spec.containers.map((container) => ({
+                ...container,
+                env: [...(container.env ?? []), { name: 'LOG_LEVEL', value: level }],
+              })),
+            },
           },
         },
       });
@@ -76,10 +82,16 @@ describe('the manifests directory', function () {
     writeFileSync(file, worker('warn'));
     await eventually(async () => {
       const now = await system.replicas('worker');
-      expect(now.map(({ id }) => id)).to.have.length(1).and.not.to.include(first?.id);
+      expect(now.map(({ id }) => id))
+        .to.have.length(1)
+        .and.not.to.include(first?.id);
     }, 30_000);
     rmSync(file);
-    await eventually(async () => expect((await system.containers()).filter(({ labels }) => labels['coxswain.dev/owner'] === 'Deployment/worker')).to.have.length(0), 30_000);
+    await eventually(
+      async () =>
+        expect((await system.containers()).filter(({ labels }) => labels['coxswain.dev/owner'] === 'Deployment/worker')).to.have.length(0),
+      30_000,
+    );
   });
 
   it('an emptied directory must delete nothing', async () => {
@@ -103,7 +115,9 @@ describe('the manifests directory', function () {
       () => '',
       (error: unknown) => String(error),
     );
-    expect(failure).to.include(`instance "${system.instance}" is already run by process ${system.pid('control-plane')}`).and.to.include(system.home);
+    expect(failure)
+      .to.include(`instance "${system.instance}" is already run by process ${system.pid('control-plane')}`)
+      .and.to.include(system.home);
   });
 
   let usersManifest = '';

@@ -7,7 +7,10 @@ import { eventually } from '../eventually.ts';
 import { postAct, prepare } from './acts.ts';
 import { System } from './system.ts';
 
-export function describeMission(title: string, options: { readonly name: string; readonly basePort: number; readonly windowSeconds: number }): void {
+export function describeMission(
+  title: string,
+  options: { readonly name: string; readonly basePort: number; readonly windowSeconds: number },
+): void {
   const { windowSeconds } = options;
   describe(title, function () {
     this.timeout((windowSeconds * 3 + 120) * 1000);
@@ -50,7 +53,9 @@ export function describeMission(title: string, options: { readonly name: string;
       for (let index = 0; index < 6; index++) await system.http('GET', '/api/v1/categories');
       await eventually(async () => {
         const after = await system.requestsByPod('acts');
-        const split = Object.keys(after).sort().map((pod) => (after[pod] ?? 0) - (before[pod] ?? 0));
+        const split = Object.keys(after)
+          .sort()
+          .map((pod) => (after[pod] ?? 0) - (before[pod] ?? 0));
         expect(split).to.deep.equal([3, 3]);
       }, 3_000);
     });
@@ -61,7 +66,15 @@ export function describeMission(title: string, options: { readonly name: string;
       for (const index of [0, 1]) {
         const list = await system.replica(index, 'GET', '/api/v1/categories/kindness/acts');
         expect(JSON.parse(list.body)).to.deep.include.members([
-          { actId, username: 'ada', timestamp: '10-10-2019:45-23-03', caption: 'carried the bags', categoryName: 'kindness', imgB64: picture, upvotes: 0 },
+          {
+            actId,
+            username: 'ada',
+            timestamp: '10-10-2019:45-23-03',
+            caption: 'carried the bags',
+            categoryName: 'kindness',
+            imgB64: picture,
+            upvotes: 0,
+          },
         ]);
       }
     });
@@ -81,7 +94,10 @@ export function describeMission(title: string, options: { readonly name: string;
 
     it('goes back to one replica after a quiet window', async () => {
       await system.untilReplicas(1, (windowSeconds * 2 + 20) * 1000);
-      expect((await system.replicas()).map(({ port }) => port), 'the highest port went').to.deep.equal([system.basePort]);
+      expect(
+        (await system.replicas()).map(({ port }) => port),
+        'the highest port went',
+      ).to.deep.equal([system.basePort]);
     });
   });
 }

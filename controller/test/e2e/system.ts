@@ -50,7 +50,9 @@ export class System {
     mkdirSync(this.manifestDir);
     for (const file of readdirSync(join(repositoryDir, 'manifests'))) {
       const text = readFileSync(join(repositoryDir, 'manifests', file), 'utf8');
-      const moved = text.replaceAll('"8000-8009"', `"${basePort}-${basePort + 9}"`).replaceAll('"8080-8089"', `"${basePort + 10}-${basePort + 19}"`);
+      const moved = text
+        .replaceAll('"8000-8009"', `"${basePort}-${basePort + 9}"`)
+        .replaceAll('"8080-8089"', `"${basePort + 10}-${basePort + 19}"`);
       writeFileSync(join(this.manifestDir, file), edit(file, moved));
     }
     // The base images are made once for the machine, not once for each test.
@@ -85,7 +87,10 @@ export class System {
 
   logTail(name: string): string {
     try {
-      return readFileSync(join(this.home, 'log', `${name}.log`), 'utf8').split('\n').slice(-40).join('\n');
+      return readFileSync(join(this.home, 'log', `${name}.log`), 'utf8')
+        .split('\n')
+        .slice(-40)
+        .join('\n');
     } catch {
       return '(no log)';
     }
@@ -118,7 +123,9 @@ export class System {
         const chunks: Buffer[] = [];
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
         response.on('error', reject);
-        response.on('end', () => resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString(), headers: response.headers }));
+        response.on('end', () =>
+          resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString(), headers: response.headers }),
+        );
       });
       call.on('timeout', () => call.destroy(new Error('no answer within 15 s')));
       call.on('error', reject);
@@ -179,7 +186,8 @@ export class System {
       const { deployments } = await this.status();
       const acts = deployments.find(({ metadata }) => metadata.name === 'acts');
       const running = (await this.replicas()).length;
-      if ((acts?.status?.availableReplicas ?? 0) !== count || running !== count) throw new Error(`acts has ${acts?.status?.availableReplicas ?? 0} available and ${running} running, not ${count}`);
+      if ((acts?.status?.availableReplicas ?? 0) !== count || running !== count)
+        throw new Error(`acts has ${acts?.status?.availableReplicas ?? 0} available and ${running} running, not ${count}`);
     }, deadlineMs);
   }
 

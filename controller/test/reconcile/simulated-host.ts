@@ -62,7 +62,7 @@ export class SimulatedHost {
       this.#put({
         ...namespaced,
         metadata: { ...namespaced.metadata, uid: known?.metadata.uid ?? `uid-${object.kind}-${object.metadata.name}`, generation: 1 },
-      } as KubernetesObject);
+      });
     }
     return this;
   }
