@@ -66,8 +66,6 @@ export function rollOut(state: RolloutState): RolloutStep {
   const maxTotal = replicas + maxSurge;
   const total = newPods.active + oldPods.active + (isPinned ? terminating : 0);
   const newMost = isPinned ? maxTotal : replicas;
-  const newWanted = Math.min(newPods.active + Math.max(maxTotal - total, 0), newMost);
-
   // Old pods go as far as availability allows; those that do not serve go first and cost nothing.
   const minAvailable = Math.max(replicas - state.bounds.maxUnavailable, 0);
   const spare = Math.max(newPods.available + oldPods.available - minAvailable, 0);
@@ -76,7 +74,10 @@ export function rollOut(state: RolloutState): RolloutStep {
   // The new pods that are still starting may fail: what they will serve is not counted on.
   const removable = Math.max(newPods.active + oldPods.active - minAvailable - newPending, 0);
   const goes = Math.min(Math.min(oldBroken, removable) + Math.min(spare, oldPods.available), removable, oldPods.active);
-  return { newWanted, oldWanted: oldPods.active - goes, isRollingOut: true, blocked: isStuck ? 'NoFreePort' : undefined };
+  const oldWanted = oldPods.active - goes;
+  // Scaled down in the middle of the rollout: what is above the bound and may not go from the old pods goes from the new ones.
+  const newWanted = Math.min(newPods.active + Math.max(maxTotal - total, 0), newMost, Math.max(maxTotal - oldWanted, 0));
+  return { newWanted, oldWanted, isRollingOut: true, blocked: isStuck ? 'NoFreePort' : undefined };
 }
 
 /**
@@ -84,12 +85,14 @@ export function rollOut(state: RolloutState): RolloutStep {
  * on the port the last old pods give back, and retired once every new pod serves.
  */
 function finish(state: RolloutState): RolloutStep {
-  const { replicas, newPods, isRollingOut, displaced, terminating } = state;
-  const wanted = replicas + displaced;
-  const isInPlace = newPods.active >= wanted && newPods.available === newPods.active;
-  if (!isRollingOut || displaced === 0 || isInPlace) return { newWanted: replicas, oldWanted: 0, isRollingOut: false, blocked: undefined };
-  const missing = Math.max(wanted - newPods.active - terminating, 0);
-  return { newWanted: newPods.active + missing, oldWanted: 0, isRollingOut: true, blocked: undefined };
+  const { replicas, newPods, isRollingOut, displaced, terminating, bounds } = state;
+  const inPlace = newPods.active - displaced;
+  const isDone = displaced === 0 || (inPlace >= replicas && newPods.available === newPods.active);
+  if (!isRollingOut || isDone) return { newWanted: replicas, oldWanted: 0, isRollingOut: false, blocked: undefined };
+  // Scaled down meanwhile: more stand beyond the ports than a surge may.
+  const surplus = Math.max(displaced - bounds.maxSurge, 0);
+  const missing = surplus > 0 ? 0 : Math.max(replicas - inPlace - terminating, 0);
+  return { newWanted: newPods.active - surplus + missing, oldWanted: 0, isRollingOut: true, blocked: undefined };
 }
 
 /** Recreate: nothing new before everything old is gone. */
