@@ -103,8 +103,16 @@ describe('ingress counts', () => {
 
 describe('ingress control socket', () => {
   let fixture: Fixture;
-  beforeEach(async () => (fixture = await Fixture.start()));
-  afterEach(() => fixture.stop());
+  /** Ends the links a test makes of its own. */
+  let abort: AbortController;
+  beforeEach(async () => {
+    abort = new AbortController();
+    fixture = await Fixture.start();
+  });
+  afterEach(() => {
+    abort.abort();
+    return fixture.stop();
+  });
 
   it('malformed messages are dropped, and the connection lives on', async () => {
     const a = await fixture.endpoint('A');
@@ -136,13 +144,12 @@ describe('ingress control socket', () => {
 
   it('a new control plane replaces the old one', async () => {
     const first = fixture.link;
-    const abort = new AbortController();
+
     const second = new IngressLink({ socketPath: fixture.controlSocketPath, logger: fixture.logger, signal: abort.signal });
     await eventually(() => second.observed.isConnected && !first.observed.isConnected);
-    abort.abort();
   });
 
-  it('the link survives an ingress restart: it reconnects and sends its table again', async () => {
+  it('the link survives an ingress restart: it reconnects and sends its table and arming again', async () => {
     const a = await fixture.endpoint('A');
     await fixture.publish([a]);
     const { link } = fixture;
@@ -152,11 +159,20 @@ describe('ingress control socket', () => {
     expect(link.observed.routedEndpointIds.has(a.id)).to.be.true;
     const next = await Fixture.start({}, false);
     try {
-      const abort = new AbortController();
       const moved = new IngressLink({ socketPath: next.controlSocketPath, logger: next.logger, signal: abort.signal });
-      moved.publish({ version: 1, routes: [], services: [{ key: 'x', endpoints: [a.endpoint], isReplacementExpected: false }] });
+      const generations: number[] = [];
+      moved.on('counts', ({ counters }) => generations.push(...counters.map(({ armGeneration }) => armGeneration)));
+      moved.arm(KEY, 7, 1_000);
+      moved.publish({
+        version: 1,
+        routes: [
+          { ingress: 'default/main', path: '/', pathType: 'Prefix', serviceKey: 'default/web:1', countPaths: ['/'], uncountedPaths: [] },
+        ],
+        services: [{ key: 'default/web:1', endpoints: [a.endpoint], isReplacementExpected: false }],
+      });
       await eventually(() => moved.observed.routedEndpointIds.has(a.id));
-      abort.abort();
+      await next.request('/');
+      await eventually(() => generations.includes(7));
     } finally {
       await next.stop();
     }
@@ -172,11 +188,10 @@ describe('ingress control socket', () => {
       socket.write('{"type":"applied","endpointIds":["x"]}\n');
     });
     await new Promise<void>((resolve) => server.listen(path, resolve));
-    const abort = new AbortController();
+
     const link = new IngressLink({ socketPath: path, logger: fixture.logger, signal: abort.signal });
     await eventually(() => link.observed.routedEndpointIds.has('x'));
     expect(link.observed.inFlight.size).to.equal(0);
-    abort.abort();
     server.close();
   });
 });

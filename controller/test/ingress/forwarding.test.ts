@@ -252,6 +252,30 @@ describe('ingress forwarding', () => {
     await eventually(() => isClosed);
   });
 
+  it('an endpoint that does not read stops the client from sending', async () => {
+    const endpoint = await fixture.rawEndpoint('A', (socket) => socket.pause());
+    await fixture.publish([endpoint]);
+    for (const framing of [`Content-Length: ${200 * MIB}`, 'Transfer-Encoding: chunked']) {
+      const client = net.connect(fixture.port, '127.0.0.1');
+      client.write(`PUT / HTTP/1.1\r\nHost: x\r\n${framing}\r\n\r\n`);
+      const block = framing.startsWith('C') ? Buffer.alloc(MIB) : `${MIB.toString(16)}\r\n${'x'.repeat(MIB)}\r\n`;
+      let sent = 0;
+      const write = (): void => {
+        sent += MIB;
+        if (sent < 200 * MIB && !client.destroyed) client.write(block, write);
+      };
+      write();
+      let last = 0;
+      await eventually(async () => {
+        last = sent;
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        return sent > MIB && sent === last;
+      }, 5_000);
+      expect(sent).to.be.below(60 * MIB);
+      client.destroy();
+    }
+  });
+
   it('a client that leaves before the answer aborts the request at the endpoint', async () => {
     let isClosed = false;
     const endpoint = await serve((request) => request.socket.on('close', () => (isClosed = true)));

@@ -90,6 +90,16 @@ describe('ingress retry', () => {
     expect(fixture.probes).to.be.empty;
   });
 
+  it('DELETE without a body, answered 503 or cut, is not sent twice', async () => {
+    fixture.verdict = () => false;
+    await fixture.publish([await failing(503), good]);
+    expect(await fixture.request('/', { method: 'DELETE' })).to.include({ status: 503, body: 'answer 503' });
+    await fixture.publish([await closing(), good]);
+    const answers = [await fixture.request('/', { method: 'DELETE' }), await fixture.request('/', { method: 'DELETE' })];
+    expect(answers.map(({ status }) => status)).to.have.members([200, 502]);
+    expect(good.received).to.have.length(1);
+  });
+
   it('GET with a body is not sent twice', async () => {
     const bad = await fixture.endpoint(
       'bad',
@@ -154,6 +164,20 @@ describe('ingress retry', () => {
     await eventually(() => fixture.probes.length > 0);
     fixture.link.answerProbe(bad.id, true);
     expect((await answers).every(({ status }) => status === 503)).to.be.true;
+    expect(fixture.probes).to.have.length(1);
+  });
+
+  it('an endpoint known to be unhealthy is not probed for each request it still had', async () => {
+    const open: (() => void)[] = [];
+    const bad = await fixture.endpoint('bad', (_, response) => open.push(() => response.writeHead(503).end()));
+    fixture.verdict = () => false;
+    await fixture.publish([bad]);
+    const answers = [fixture.request('/'), fixture.request('/')];
+    await eventually(() => open.length === 2);
+    open[0]?.();
+    await eventually(() => fixture.probes.length === 1);
+    open[1]?.();
+    expect((await Promise.all(answers)).map(({ status }) => status)).to.deep.equal([503, 503]);
     expect(fixture.probes).to.have.length(1);
   });
 
