@@ -109,7 +109,7 @@ function parseLabels(text: string | undefined): Readonly<Record<string, string>>
 
 /** Pods whose owner is not declared (any more) end; so do all of them when the instance is taken down. */
 export function retireOrphans(draft: Draft, isDeclared: (pod: Pod) => boolean): void {
-  const { isRemovalAllowed, teardown, wallMs } = draft.world;
+  const { isRemovalAllowed, teardown } = draft.world;
   for (const pod of [...draft.pods.values()]) {
     if (pod.metadata.deletionTimestamp !== undefined) continue;
     const isOrphan = !isDeclared(pod);
@@ -122,6 +122,6 @@ export function retireOrphans(draft: Draft, isDeclared: (pod: Pod) => boolean): 
       continue;
     }
     const cause = teardown === 'none' ? 'it belongs to nothing that is declared' : 'the instance is taken down';
-    draft.update({ ...pod, metadata: { ...pod.metadata, deletionTimestamp: new Date(wallMs).toISOString() } }, cause);
+    draft.update({ ...pod, metadata: { ...pod.metadata, deletionTimestamp: draft.timestamp } }, cause);
   }
 }

@@ -3,7 +3,7 @@
  * the pod waits and says for what.
  */
 import { ANNOTATION, HASH_VERSION, LABEL } from '../model/annotations.ts';
-import type { Container, EnvVar, KeySelector, Pod, StringMap } from '../model/objects.ts';
+import type { Container, EnvVar, KeySelector, Pod, Service, StringMap } from '../model/objects.ts';
 import type { ContainerMount, ContainerSpec } from '../model/operation.ts';
 import { parseQuantity } from '../model/quantity.ts';
 import { decodeBase64Utf8 } from './base64.ts';
@@ -73,21 +73,59 @@ function containerLabels(instance: string, pod: Pod, restartCount: number): Read
     [LABEL.templateHash]: hashOf(pod),
     [LABEL.hashVersion]: HASH_VERSION,
     [LABEL.restartCount]: String(restartCount),
-    [LABEL.podLabels]: JSON.stringify(metadata.labels ?? {}),
+    [LABEL.podLabels]: labelText(metadata.labels),
     ...(hostPort !== undefined && { [LABEL.hostPort]: String(hostPort) }),
   };
 }
 
-/** The names other pods of the network reach this one by: its Services, as `svc`, `svc.ns` and in full. */
+const labelTexts = new WeakMap<StringMap, string>();
+
+/** Pods of one ReplicaSet share their labels. */
+function labelText(labels: StringMap | undefined): string {
+  if (labels === undefined) return '{}';
+  let text = labelTexts.get(labels);
+  if (text === undefined) labelTexts.set(labels, (text = JSON.stringify(labels)));
+  return text;
+}
+
+/**
+ * The names other pods of the network reach this one by: its Services, as `svc`, `svc.ns` and in full.
+ * Known per world and labels: the pods of a ReplicaSet share their labels, and so their names.
+ */
 function aliasesOf(world: World, pod: Pod, namespace: string): readonly string[] {
-  const aliases: string[] = [];
-  for (const service of world.objects.Service.values()) {
-    const { name } = service.metadata;
-    if ((service.metadata.namespace ?? 'default') !== namespace || service.spec.selector === undefined) continue;
-    if (matchesLabels(service.spec.selector, pod.metadata.labels))
-      aliases.push(name, `${name}.${namespace}`, `${name}.${namespace}.svc.cluster.local`);
+  const { labels = {} } = pod.metadata;
+  let known = aliasesByLabels.get(world);
+  if (known === undefined) aliasesByLabels.set(world, (known = new Map<StringMap, readonly string[]>()));
+  let aliases = known.get(labels);
+  if (aliases === undefined) {
+    const services = servicesNaming(world, namespace, labels).filter(({ spec }) => matchesLabels(spec.selector ?? {}, labels));
+    aliases = services.flatMap(({ metadata: { name } }) => [name, `${name}.${namespace}`, `${name}.${namespace}.svc.cluster.local`]);
+    known.set(labels, aliases);
   }
   return aliases;
+}
+
+const aliasesByLabels = new WeakMap<World, Map<StringMap, readonly string[]>>();
+const servicesByPair = new WeakMap<World, ReadonlyMap<string, readonly Service[]>>();
+
+/** Services whose selector's first pair is among the labels: each pod looks at its own few, not at all of them. */
+function servicesNaming(world: World, namespace: string, labels: StringMap): readonly Service[] {
+  let index = servicesByPair.get(world);
+  if (index === undefined) servicesByPair.set(world, (index = indexServices(world)));
+  return Object.entries(labels).flatMap(([key, value]) => index.get(`${namespace}/${key}=${value}`) ?? []);
+}
+
+function indexServices(world: World): ReadonlyMap<string, readonly Service[]> {
+  const index = new Map<string, Service[]>();
+  for (const service of world.objects.Service.values()) {
+    const [first] = Object.entries(service.spec.selector ?? {});
+    if (first === undefined) continue;
+    const pair = `${service.metadata.namespace ?? 'default'}/${first[0]}=${first[1]}`;
+    const known = index.get(pair);
+    if (known === undefined) index.set(pair, [service]);
+    else known.push(service);
+  }
+  return index;
 }
 
 function publishedPorts(pod: Pod, container: Container): ContainerSpec['ports'] {

@@ -196,7 +196,7 @@ function writeStatus(
   pods: readonly PodHealth[],
   step: RolloutStep,
 ): void {
-  const { nowMs, wallMs } = draft.world;
+  const { nowMs } = draft.world;
   const memory = draft.deploymentMemory.get(keyOf(deployment));
   const active = pods.filter(({ isTerminating }) => !isTerminating);
   const updated = active.filter(({ pod }) => hashOf(pod) === hash);
@@ -214,7 +214,7 @@ function writeStatus(
       : condition('Available', 'False', 'MinimumReplicasUnavailable', `${available.length} of ${replicas} pods are available.`),
     progressing(deployment, step, isComplete, isOverdue, updated.length, replicas),
     ...(memory?.suspension === undefined ? [] : [condition('RestartsSuspended', 'True', 'DependencyOrDisruption', memory.suspension)]),
-  ].map((wanted) => keepTransition(deployment, wanted, wallMs));
+  ].map((wanted) => keepTransition(deployment, wanted, draft.timestamp));
   const counts = {
     replicas: active.length,
     updatedReplicas: updated.length,
@@ -264,8 +264,8 @@ function condition(type: string, status: Condition['status'], reason: string, me
   return { type, status, reason, message };
 }
 
-function keepTransition(deployment: Deployment, wanted: Condition, wallMs: number): Condition {
+function keepTransition(deployment: Deployment, wanted: Condition, timestamp: string): Condition {
   const previous = deployment.status?.conditions?.find(({ type }) => type === wanted.type);
   const since = previous?.status === wanted.status ? previous.lastTransitionTime : undefined;
-  return { ...wanted, lastTransitionTime: since ?? new Date(wallMs).toISOString() };
+  return { ...wanted, lastTransitionTime: since ?? timestamp };
 }

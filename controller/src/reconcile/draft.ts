@@ -13,6 +13,8 @@ import type { DeploymentMemory, EventDraft, ObjectChange, Plan, PodMemory, Probe
 
 export class Draft {
   readonly world: World;
+  /** `wallMs` as people read it. */
+  readonly timestamp: string;
   readonly changes: ObjectChange[] = [];
   readonly operations: Operation[] = [];
   readonly events: EventDraft[] = [];
@@ -34,6 +36,7 @@ export class Draft {
 
   constructor(world: World) {
     this.world = world;
+    this.timestamp = new Date(world.wallMs).toISOString();
     this.pods = new Map(world.objects.Pod);
     this.replicaSets = new Map(world.objects.ReplicaSet);
     this.#networks = new Set([...world.observed.networks.values()].map(({ name }) => name));

@@ -5,7 +5,7 @@ import { networkName } from './container-spec.ts';
 import type { Draft } from './draft.ts';
 import type { PodHealth } from './health.ts';
 
-/** Writes the status if it says something new; a digest in the pod's memory keeps a pass over thousands of pods cheap. */
+/** Writes the status, if it says something new; a digest in the pod's memory keeps a pass over thousands of pods cheap. */
 export function writePodStatus(draft: Draft, health: PodHealth): void {
   const { pod, current, isReady, memory } = health;
   const waiting = waitingReason(draft, health);
@@ -30,20 +30,20 @@ function waitingReason(draft: Draft, { uid, current, memory, pod }: PodHealth): 
 
 function podStatus(draft: Draft, health: PodHealth, waiting: string, address: string): PodStatus {
   const { pod, current, isReady, memory } = health;
-  const { wallMs } = draft.world;
+  const { timestamp } = draft;
   const container = pod.spec.containers[0];
   const isStarted = current?.phase === 'running' && (container?.startupProbe === undefined || health.probes.startup?.isPassing === true);
-  const isInitialized = condition(pod, 'Initialized', true, wallMs);
+  const isInitialized = condition(pod, 'Initialized', true, timestamp);
   const status: PodStatus = {
     phase: phaseOf(health),
     conditions: [
-      condition(pod, 'PodScheduled', true, wallMs),
+      condition(pod, 'PodScheduled', true, timestamp),
       isInitialized,
-      condition(pod, 'ContainersReady', isReady, wallMs),
-      condition(pod, 'Ready', isReady, wallMs),
+      condition(pod, 'ContainersReady', isReady, timestamp),
+      condition(pod, 'Ready', isReady, timestamp),
     ],
     hostIP: '127.0.0.1',
-    startTime: pod.status?.startTime ?? new Date(wallMs).toISOString(),
+    startTime: pod.status?.startTime ?? timestamp,
     containerStatuses: [
       {
         name: container?.name ?? '',
@@ -96,9 +96,9 @@ function stateOf(current: ObservedContainer | undefined, waiting: string): Conta
   return { running: { startedAt: new Date(current.startedAtMs).toISOString() } };
 }
 
-function condition(pod: Pod, type: string, isTrue: boolean, wallMs: number): Condition {
+function condition(pod: Pod, type: string, isTrue: boolean, timestamp: string): Condition {
   const status = isTrue ? 'True' : 'False';
   const previous = pod.status?.conditions?.find((candidate) => candidate.type === type);
   const since = previous?.status === status ? previous.lastTransitionTime : undefined;
-  return { type, status, lastTransitionTime: since ?? new Date(wallMs).toISOString() };
+  return { type, status, lastTransitionTime: since ?? timestamp };
 }

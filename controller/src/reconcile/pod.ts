@@ -78,14 +78,15 @@ function create(draft: Draft, health: PodHealth, restartCount: number, cause: st
   if (draft.isBusy(subject)) return;
   try {
     const spec = containerSpec(world, pod, restartCount);
-    const missing = [...volumeOperations(world, pod, resource, cause)];
-    if (!draft.hasNetwork(spec.network)) {
-      const labels = { [LABEL.instance]: world.instance, [LABEL.namespace]: pod.metadata.namespace ?? 'default' };
-      missing.push({ verb: 'CreateNetwork', subject: `network:${spec.network}`, resource, cause, network: spec.network, labels });
-    }
     if (!isImageReady(draft, health, resource)) return;
+    const missing = volumeOperations(world, pod, resource, cause);
     for (const operation of missing) draft.operate(operation);
-    if (missing.length === 0) draft.operate({ verb: 'CreateContainer', subject, resource, cause, spec });
+    const hasNetwork = draft.hasNetwork(spec.network);
+    if (!hasNetwork) {
+      const labels = { [LABEL.instance]: world.instance, [LABEL.namespace]: pod.metadata.namespace ?? 'default' };
+      draft.operate({ verb: 'CreateNetwork', subject: `network:${spec.network}`, resource, cause, network: spec.network, labels });
+    }
+    if (hasNetwork && missing.length === 0) draft.operate({ verb: 'CreateContainer', subject, resource, cause, spec });
   } catch (error) {
     if (!(error instanceof Unresolved)) throw error;
     draft.wait(resource, error.message);

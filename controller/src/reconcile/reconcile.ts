@@ -43,7 +43,8 @@ export function reconcile(world: World): Plan {
     reconcilePod(draft, entry);
     planProbes(draft, entry);
     if (draft.pods.has(keyOf(pod))) {
-      writePodStatus(draft, entry);
+      // A pod of this very pass is not in the store yet: its status follows with the next one.
+      if (health.has(entry.uid)) writePodStatus(draft, entry);
       draft.podMemory.set(entry.uid, entry.memory);
       pods.push(entry);
     }

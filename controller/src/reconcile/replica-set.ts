@@ -44,7 +44,7 @@ function writeReplicas(draft: Draft, { replicaSet, wanted, deployment, cause }: 
 function retire(draft: Draft, { wanted, cause }: ReplicaSetTarget, active: readonly PodHealth[]): void {
   const ranked = [...active].sort(goesFirst);
   for (const { pod } of ranked.slice(0, active.length - wanted)) {
-    draft.update({ ...pod, metadata: { ...pod.metadata, deletionTimestamp: new Date(draft.world.wallMs).toISOString() } }, cause);
+    draft.update({ ...pod, metadata: { ...pod.metadata, deletionTimestamp: draft.timestamp } }, cause);
   }
 }
 
@@ -66,8 +66,11 @@ function ordinalOf(pod: Pod): number {
 }
 
 function makePods(draft: Draft, target: ReplicaSetTarget, replicaSet: ReplicaSet, count: number, takenPorts: Set<number>): readonly Pod[] {
+  const make = podMaker(draft, target, replicaSet);
+  if (make === undefined) return [];
   const made: Pod[] = [];
   const range = hostPortRange(replicaSet.spec.template);
+  const prefix = `${replicaSet.metadata.namespace ?? ''}/${replicaSet.metadata.name}-`;
   let ordinal = 0;
   for (let index = 0; index < count; index++) {
     const hostPort = range === undefined ? undefined : freeHostPort(range, target.allowedPorts, takenPorts);
@@ -76,10 +79,8 @@ function makePods(draft: Draft, target: ReplicaSetTarget, replicaSet: ReplicaSet
       break;
     }
     if (hostPort !== undefined) takenPorts.add(hostPort);
-    const namespace = replicaSet.metadata.namespace ?? '';
-    while (draft.pods.has(`${namespace}/${replicaSet.metadata.name}-${ordinal}`)) ordinal++;
-    const pod = makePod(draft, target, replicaSet, `${replicaSet.metadata.name}-${ordinal}`, hostPort);
-    if (pod === undefined) break;
+    while (draft.pods.has(`${prefix}${ordinal}`)) ordinal++;
+    const pod = make(ordinal, hostPort);
     draft.create(pod, target.cause);
     made.push(pod);
   }
@@ -90,42 +91,32 @@ function noPortText(range: PortRange, allowed: number): string {
   return `a new pod waits for one of the ports ${range.first}-${Math.min(range.last, range.first + allowed - 1)} to be given back`;
 }
 
-function makePod(
+/** What all pods of the ReplicaSet share is made once; objects are immutable, so they may share it. */
+function podMaker(
   draft: Draft,
   target: ReplicaSetTarget,
   replicaSet: ReplicaSet,
-  name: string,
-  hostPort: number | undefined,
-): Pod | undefined {
+): ((ordinal: number, hostPort: number | undefined) => Pod) | undefined {
   const { template, selector } = replicaSet.spec;
   if (template === undefined) return undefined;
-  const { namespace, uid: ownerUid } = replicaSet.metadata;
+  const { name, namespace, uid: ownerUid = '' } = replicaSet.metadata;
   const hash = selector.matchLabels?.[POD_TEMPLATE_HASH_LABEL] ?? hashOf(replicaSet);
-  return {
+  const labels = { ...template.metadata?.labels, [POD_TEMPLATE_HASH_LABEL]: hash };
+  const annotations = { ...template.metadata?.annotations, [LABEL.owner]: ownerLabel('Deployment', target.deployment.metadata.name) };
+  const ownerReferences = [{ apiVersion: 'apps/v1', kind: 'ReplicaSet', name, uid: ownerUid, controller: true, blockOwnerDeletion: true }];
+  // Unique over time: a pod of the same name made later has another uid.
+  const uid = digestUid(`${ownerUid}/${draft.world.wallMs}/${draft.world.nowMs}`).slice(0, -12);
+  return (ordinal, hostPort) => ({
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: {
-      name,
+      name: `${name}-${ordinal}`,
       ...(namespace !== undefined && { namespace }),
-      // Unique over time: a pod of the same name made later has another uid.
-      uid: digestUid(`${ownerUid ?? ''}/${name}/${draft.world.wallMs}/${draft.world.nowMs}`),
-      labels: { ...template.metadata?.labels, [POD_TEMPLATE_HASH_LABEL]: hash },
-      annotations: {
-        ...template.metadata?.annotations,
-        [LABEL.owner]: ownerLabel('Deployment', target.deployment.metadata.name),
-        ...(hostPort !== undefined && { [ANNOTATION.hostPort]: String(hostPort) }),
-      },
-      ownerReferences: [
-        {
-          apiVersion: 'apps/v1',
-          kind: 'ReplicaSet',
-          name: replicaSet.metadata.name,
-          uid: ownerUid ?? '',
-          controller: true,
-          blockOwnerDeletion: true,
-        },
-      ],
+      uid: uid + ordinal.toString(16).padStart(12, '0'),
+      labels,
+      annotations: hostPort === undefined ? annotations : { ...annotations, [ANNOTATION.hostPort]: String(hostPort) },
+      ownerReferences,
     },
     spec: template.spec,
-  };
+  });
 }

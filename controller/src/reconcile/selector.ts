@@ -9,6 +9,41 @@ export function matchesLabels(wanted: StringMap, labels: StringMap | undefined):
   return true;
 }
 
+/**
+ * Things with labels, found by a `key: value` selector without looking at all of them: by the rarest pair of the selector.
+ * Within one namespace; an empty selector finds nothing.
+ */
+export class LabelIndex<T> {
+  readonly #byPair = new Map<string, T[]>();
+  readonly #labelsOf: (item: T) => StringMap | undefined;
+
+  constructor(items: Iterable<T>, namespaceOf: (item: T) => string, labelsOf: (item: T) => StringMap | undefined) {
+    this.#labelsOf = labelsOf;
+    for (const item of items) {
+      const labels = labelsOf(item);
+      for (const key in labels) {
+        const pair = pairOf(namespaceOf(item), key, labels[key]);
+        const known = this.#byPair.get(pair);
+        if (known === undefined) this.#byPair.set(pair, [item]);
+        else known.push(item);
+      }
+    }
+  }
+
+  select(namespace: string, selector: StringMap | undefined): readonly T[] {
+    let fewest: readonly T[] | undefined;
+    for (const key in selector) {
+      const items = this.#byPair.get(pairOf(namespace, key, selector[key])) ?? [];
+      if (fewest === undefined || items.length < fewest.length) fewest = items;
+    }
+    return selector === undefined || fewest === undefined ? [] : fewest.filter((item) => matchesLabels(selector, this.#labelsOf(item)));
+  }
+}
+
+function pairOf(namespace: string, key: string, value: string | undefined): string {
+  return `${namespace}/${key}=${value ?? ''}`;
+}
+
 export function matchesSelector(selector: LabelSelector, labels: StringMap | undefined): boolean {
   const { matchLabels, matchExpressions } = selector;
   if (matchLabels === undefined && matchExpressions === undefined) return false;

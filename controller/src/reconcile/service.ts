@@ -7,16 +7,26 @@ import { networkName } from './container-spec.ts';
 import type { Draft } from './draft.ts';
 import type { PodHealth } from './health.ts';
 import { hostPortOf } from './host-ports.ts';
-import { matchesLabels } from './selector.ts';
+import { LabelIndex, matchesLabels } from './selector.ts';
 
 export function endpointTable(draft: Draft, pods: readonly PodHealth[]): Omit<EndpointTable, 'version'> {
   const routes = [...draft.world.objects.Ingress.values()].sort(byKey).flatMap((ingress) => routesOf(draft, ingress));
   const wanted = new Set(routes.map(({ serviceKey }) => serviceKey));
+  const podIndex = new LabelIndex(
+    pods,
+    ({ pod }) => pod.metadata.namespace ?? 'default',
+    ({ pod }) => pod.metadata.labels,
+  );
+  const deploymentIndex = new LabelIndex(
+    draft.world.objects.Deployment.values(),
+    ({ metadata }) => metadata.namespace ?? 'default',
+    ({ spec }) => spec.template.metadata?.labels,
+  );
   const services: ServiceEndpoints[] = [];
   for (const service of [...draft.world.objects.Service.values()].sort(byKey)) {
     for (const port of service.spec.ports) {
       const key = serviceKey(service, port);
-      if (wanted.has(key)) services.push(endpointsOf(draft, service, port, key, pods));
+      if (wanted.has(key)) services.push(endpointsOf(draft, service, port, key, podIndex, deploymentIndex));
     }
   }
   return { routes, services };
@@ -70,29 +80,26 @@ function backendKey(draft: Draft, ingress: Ingress, { service: reference }: Ingr
   return serviceKey(service, port);
 }
 
-function endpointsOf(draft: Draft, service: Service, port: ServicePort, key: string, pods: readonly PodHealth[]): ServiceEndpoints {
+function endpointsOf(
+  draft: Draft,
+  service: Service,
+  port: ServicePort,
+  key: string,
+  pods: LabelIndex<PodHealth>,
+  deployments: LabelIndex<Deployment>,
+): ServiceEndpoints {
   const { selector } = service.spec;
   const namespace = service.metadata.namespace ?? 'default';
-  const members =
-    selector === undefined
-      ? []
-      : pods.filter(({ pod }) => (pod.metadata.namespace ?? 'default') === namespace && matchesLabels(selector, pod.metadata.labels));
-  const ready = members.filter(({ isReady, isTerminating }) => isReady && !isTerminating);
+  const members = pods.select(namespace, selector).filter(({ isTerminating }) => !isTerminating);
+  const ready = members.filter(({ isReady }) => isReady);
+  // A Deployment behind the Service may want pods though none is there yet.
+  const isScaledUp = (): boolean =>
+    draft.world.teardown === 'none' && deployments.select(namespace, selector).some(({ spec }) => (spec.replicas ?? 1) > 0);
   return {
     key,
     endpoints: ready.map((health) => endpoint(draft, health, port)).sort((a, b) => (a.podName < b.podName ? -1 : 1)),
-    isReplacementExpected: members.some(({ isTerminating }) => !isTerminating) || isScaledUp(draft, service),
+    isReplacementExpected: members.length > 0 || isScaledUp(),
   };
-}
-
-/** Whether a Deployment behind the Service wants pods, though none may be there yet. */
-function isScaledUp(draft: Draft, service: Service): boolean {
-  for (const deployment of draft.world.objects.Deployment.values()) {
-    if (deployment.metadata.namespace !== service.metadata.namespace || (deployment.spec.replicas ?? 1) === 0) continue;
-    if (draft.world.teardown === 'none' && matchesLabels(service.spec.selector ?? {}, deployment.spec.template.metadata?.labels))
-      return true;
-  }
-  return false;
 }
 
 function endpoint(draft: Draft, { pod, current }: PodHealth, port: ServicePort): Endpoint {
