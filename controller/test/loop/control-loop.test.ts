@@ -32,6 +32,37 @@ describe('ControlLoop', () => {
     expect([...world.engine.networks.keys()]).to.deep.equal(['coxswain-default']);
   });
 
+  it('does each thing once, however slow the answers and in whatever order they come', async () => {
+    let turn = 0;
+    world.latencyMs = () => (turn++ * 7) % 23;
+    const plane = (await world.start()).declare(threeReplicas({ replicas: 10 }));
+    const ports = Array.from({ length: 10 }, (_, index) => 8000 + index);
+    await world.converged(ports);
+    const before = world.containersOf().map(({ id }) => id);
+    for (const id of before.slice(0, 5)) world.engine.crash(id, 1);
+    await eventually(() => expect(world.containersOf().filter(({ id }) => before.includes(id))).to.have.length(5), 5_000);
+    await world.converged(ports);
+    const times = (name: CallName): number => world.calls.filter((call) => call === name).length;
+    expect([times('createNetwork'), times('createContainer'), times('startContainer')]).to.deep.equal([1, 15, 15]);
+    const warnings = [...plane.store.list('Event').values()].filter(({ message }) => /failed \((?:Conflict|NotFound)/.test(message));
+    expect(warnings.map(({ message }) => message)).to.deep.equal([]);
+  });
+
+  it('never pulls an image that is on the host, whenever it is declared', async () => {
+    const plane = await world.start();
+    let isDeclared = false;
+    // While the engine is being looked at, for the list of containers it was asked before.
+    world.fault = (callName) => {
+      if (callName === 'listContainers' && !isDeclared && plane.loop.statistics.passes > 0) {
+        isDeclared = true;
+        plane.declare(makeDeployment({ hostPorts: '8000' }));
+      }
+      return 'none';
+    };
+    await world.converged([8000]);
+    expect(world.calls).to.not.include('pullImage');
+  });
+
   it('a scale down removes the containers that are too many', async () => {
     const plane = (await world.start()).declare(threeReplicas());
     await world.converged(THREE);
@@ -144,6 +175,24 @@ describe('ControlLoop', () => {
       world.fault = () => 'none';
       await world.converged([...THREE, 8003]);
       expect(plane.loop.statistics).to.include({ isEngineReachable: true, lastError: undefined });
+    });
+
+    it('tries a failing operation again with growing pauses, and at once succeeds when it can', async () => {
+      world.engine.takeHostPort(8000);
+      const plane = (await world.start()).declare(makeDeployment({ hostPorts: '8000' }));
+      const starts = (): number => world.calls.filter((name) => name === 'startContainer').length;
+      await eventually(() => expect(starts()).to.be.greaterThan(0));
+      const startedAt = performance.now();
+      await eventually(() => expect(starts()).to.equal(4), 5_000);
+      expect(performance.now() - startedAt, '250, 500 and 1000 ms').to.be.within(1_700, 3_000);
+      expect(plane.loop.lastPlan?.waits.map(({ text }) => text).join()).to.match(/StartContainer failed \(EngineFailure: port 8000/);
+      world.engine.freeHostPort(8000);
+      await eventually(() => expect(world.portsOf()).to.deep.equal(['8000 running']), 5_000);
+      expect(starts()).to.equal(5);
+      const failed = [...plane.store.list('Event').values()].filter(({ message }) => message.startsWith('StartContainer failed'));
+      expect(failed.map(({ message, count }) => `${message} ${count}`)).to.deep.equal([
+        'StartContainer failed (EngineFailure): port 8000 is already allocated 4',
+      ]);
     });
 
     it('survives a list that hangs', async () => {

@@ -2,6 +2,7 @@
  * The real loop, observer, executor, prober and store over the fake engine, in a temporary directory and in real time. What stands in: the
  * engine, the ingress (acknowledges at once, never busy) and the sender of probes. Safety is checked at every engine call and event.
  */
+import { setMaxListeners } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -176,6 +177,8 @@ export class ControlPlane {
     this.instance = instance;
     this.store = store;
     const { signal } = this.#stopping;
+    // Many wait for the end of this one signal, as in the control plane.
+    setMaxListeners(0, signal);
     const wallNow = (): number => Date.now();
     const runtime = world.engine;
     const events = new EventRecorder(store, wallNow);
