@@ -118,6 +118,28 @@ describe('ControlLoop', () => {
     await world.converged([8000]);
   });
 
+  it('the successor of a container is made beside a slow kill, and started only when that is done', async () => {
+    (await world.start()).declare(makeDeployment({ hostPorts: '8000' }));
+    await world.converged([8000]);
+    const first = world.onPort(8000)!;
+    // Ready for more than a second, so that no back-off hides the order: the second list from now is.
+    world.calls.length = 0;
+    await eventually(() => expect(world.calls.filter((name) => name === 'listContainers')).to.have.length(2), 5_000);
+    world.calls.length = 0;
+    const startsBeforeKill: number[] = [];
+    world.fault = (callName) => {
+      if (callName !== 'killContainer') return 'none';
+      startsBeforeKill.push(world.calls.filter((name) => name === 'startContainer').length);
+      return startsBeforeKill.length === 1 ? 'hang' : 'none';
+    };
+    world.isHealthy = false;
+    await eventually(() => expect(world.containersOf().map(({ phase }) => phase)).to.deep.equal(['running', 'created']), 5_000);
+    world.isHealthy = true;
+    await eventually(() => expect(world.onPort(8000)?.id).to.be.a('string').that.does.not.equal(first.id), 5_000);
+    expect(startsBeforeKill).to.deep.equal([0, 0]);
+    await world.converged([8000]);
+  });
+
   describe('when the engine misbehaves', () => {
     const operations: readonly CallName[] = ['createNetwork', 'createContainer', 'startContainer'];
     for (const name of operations) {
@@ -219,7 +241,9 @@ describe('ControlLoop', () => {
       const passes = plane.loop.statistics.passes;
       await eventually(() => expect(plane.loop.statistics.passes).to.be.greaterThan(passes));
       const crashed = world.onPort(8001)!.id;
+      world.engine.lost = 0;
       world.engine.crash(crashed, 1);
+      await eventually(() => expect(world.engine.lost).to.equal(1));
       const startedAt = performance.now();
       world.engine.isSilent = false;
       world.engine.disconnectWatchers();
@@ -372,10 +396,16 @@ describe('ControlLoop', () => {
       }
       const runs = world.runs('two');
       await one.stop();
+      const touched = new Set<unknown>();
+      world.fault = (callName, args) => {
+        if (callName === 'removeNetwork' || callName === 'removeVolume') touched.add(args[0]);
+        return 'none';
+      };
       await world.start({ instance: 'one', teardown: 'purge' });
       await eventually(() => expect(world.containersOf('one')).to.deep.equal([]), 8_000);
       expect(world.runs('two')).to.deep.equal(runs);
-      expect([...world.engine.networks.keys()]).to.include('coxswain-two-default');
+      await eventually(() => expect([...world.engine.networks.keys()]).to.deep.equal(['coxswain-two-default']));
+      expect([...touched]).to.deep.equal(['coxswain-one-default']);
     });
   });
 });

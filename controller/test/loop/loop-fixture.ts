@@ -43,6 +43,8 @@ const CHANGING: ReadonlySet<CallName> = new Set<CallName>([
 /** A fake engine whose event stream can go silent without anybody being told. */
 export class LossyRuntime extends FakeRuntime {
   isSilent = false;
+  /** Events of control planes that were swallowed. */
+  lost = 0;
 
   override watchEvents(
     labels: readonly string[],
@@ -51,7 +53,8 @@ export class LossyRuntime extends FakeRuntime {
     signal: AbortSignal,
   ): Promise<void> {
     const pass = (event: RuntimeEvent): void => {
-      if (!this.isSilent) onEvent(event);
+      if (!this.isSilent || labels.length === 0) onEvent(event);
+      else this.lost++;
     };
     return super.watchEvents(labels, pass, onConnect, signal);
   }
