@@ -129,7 +129,7 @@ describe('runControlPlane', () => {
     start();
     await webRuns();
     expect([...passwords()].join()).to.match(/^PASSWORD=[\w-]{32}$/);
-    expect([...runtime.volumes.keys()]).to.deep.equal([`coxswain-${instance}-default-data`]);
+    expect([...runtime.volumes.values()].map((labels) => labels[LABEL.claim])).to.deep.equal(['data']);
   });
 
   it('a second one of the same instance is refused and changes nothing', async () => {

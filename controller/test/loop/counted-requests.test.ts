@@ -130,15 +130,15 @@ describe('CountedRequests', () => {
     expect(loaded.save(KEY)).to.include({ bootId: 'boot-2', armGeneration: 1, armedAtMs: null });
   });
 
-  it('forgets what is older than two hours, of ended runs too, and nothing younger', () => {
+  it('forgets what is older than it is told to keep, of ended runs too, and nothing younger', () => {
     const hour = 3_600_000 / COUNT_BUCKET_MS;
     counted.take('run-1', report([[0, 1]]));
     counted.take('run-2', report([[hour, 2]]));
-    counted.prune(ARMED + 2 * 3_600_000);
+    counted.prune(ARMED + 2 * 3_600_000, 2 * 3_600_000);
     expect(total(counted)).to.equal(3);
-    counted.prune(ARMED + 2 * 3_600_000 + COUNT_BUCKET_MS);
+    counted.prune(ARMED + 2 * 3_600_000 + COUNT_BUCKET_MS, 2 * 3_600_000);
     expect(total(counted)).to.equal(2);
-    counted.prune(ARMED + 4 * 3_600_000);
+    counted.prune(ARMED + 4 * 3_600_000, 2 * 3_600_000);
     expect(total(counted)).to.equal(0);
     expect(counted.view([KEY], 0).armedAtMs, 'it stays armed').to.equal(ARMED);
   });

@@ -119,7 +119,14 @@ describe('GeneratedSecrets', () => {
     const apply = async (): Promise<Secret | undefined> => {
       const { store } = await openStore(new MemoryFileSystem());
       const events = new EventRecorder(store, () => 0);
-      const applier = new ManifestApplier({ store, secrets: generator(), events, runningReplicas: () => 0, logger: silent });
+      const applier = new ManifestApplier({
+        store,
+        secrets: generator(),
+        events,
+        runningReplicas: () => 0,
+        runningRestart: () => undefined,
+        logger: silent,
+      });
       const objects = [{ object: SECRET, source: { file: 'db.yaml', line: 1 } }];
       await applier.apply({ objects, errors: [], warnings: [] });
       await applier.apply({ objects, errors: [], warnings: [] });
@@ -135,7 +142,14 @@ describe('GeneratedSecrets', () => {
   it('a value that the manifest gives is not generated', async () => {
     const { store } = await openStore(new MemoryFileSystem());
     const events = new EventRecorder(store, () => 0);
-    const applier = new ManifestApplier({ store, secrets: generator(), events, runningReplicas: () => 0, logger: silent });
+    const applier = new ManifestApplier({
+      store,
+      secrets: generator(),
+      events,
+      runningReplicas: () => 0,
+      runningRestart: () => undefined,
+      logger: silent,
+    });
     const object: Secret = { ...SECRET, data: { password: Buffer.from('given').toString('base64') } };
     await applier.apply({ objects: [{ object, source: { file: 'db.yaml', line: 1 } }], errors: [], warnings: [] });
     expect(decode(store.get('Secret', 'default/db')?.data?.['password'])).to.equal('given');

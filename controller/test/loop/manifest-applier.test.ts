@@ -49,7 +49,14 @@ describe('ManifestApplier', () => {
     ({ store } = await openStore(files));
     const secrets = new GeneratedSecrets({ directory, runtime: new FakeRuntime(), containers: () => [], logger: silent });
     const events = new EventRecorder(store, () => 0);
-    applier = new ManifestApplier({ store, secrets, events, runningReplicas: () => running, logger: silent });
+    applier = new ManifestApplier({
+      store,
+      secrets,
+      events,
+      runningReplicas: () => running,
+      runningRestart: () => undefined,
+      logger: silent,
+    });
   }
 
   async function restart(): Promise<void> {
