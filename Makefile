@@ -71,5 +71,6 @@ check: $(BUILT) ## types, lint, boundaries, formatting, schema drift, unused cod
 	@npm run --silent check:unused
 
 .PHONY: bench
-bench: $(BUILT) ## measure, as ratios against peers run in the same minute
-	@node --import tsx controller/bench/bench.ts
+bench: $(BUILT) ## measure, as ratios against peers run in the same minute (ONLY=heal, scale, rest or reconcile)
+	@npx --no-install tsc -p controller/tsconfig.bench.json
+	@node node_modules/.cache/coxswain-bench/bench/bench.js $(ONLY)

@@ -8,7 +8,7 @@ import type { Logger } from 'pino';
 import { addClientCommands, runProgram } from './cli/client-commands.ts';
 import { CliError, EXIT_CODE } from './cli/cli-error.ts';
 import { EXIT_FATAL } from './supervisor/exit-codes.ts';
-import { readSettings, SETTINGS_HELP, SettingsError } from './settings.ts';
+import { environmentOf, readSettings, SETTINGS_HELP, SettingsError } from './settings.ts';
 import type { ControlPlaneOptions } from './loop/control-plane.ts';
 import type { Settings } from './settings.ts';
 
@@ -133,7 +133,14 @@ async function setUpOnly(settings: Settings): Promise<void> {
 
 async function bringUp(settings: Settings): Promise<void> {
   const { up } = await import('./lifecycle/up.ts');
-  await up({ settings, script, environment: process.env, print, signal: stopSignal(), deadlineMs: UP_DEADLINE_MS });
+  await up({
+    settings,
+    script,
+    environment: { ...process.env, ...environmentOf(settings) },
+    print,
+    signal: stopSignal(),
+    deadlineMs: UP_DEADLINE_MS,
+  });
 }
 
 function addLifecycleCommands(program: Command, settings: Settings): void {

@@ -15,6 +15,18 @@ export interface Settings {
   readonly repositoryDir: string;
 }
 
+/** The settings as an environment: daemons start in another directory, where a relative path would mean something else. */
+export function environmentOf(settings: Settings): Readonly<Record<string, string>> {
+  return {
+    COXSWAIN_HOME: settings.home,
+    COXSWAIN_INSTANCE: settings.instance,
+    COXSWAIN_MANIFESTS: settings.manifestDirectory,
+    INGRESS_HOST: settings.ingressHost,
+    INGRESS_PORT: String(settings.ingressPort),
+    DOCKER_HOST: `unix://${settings.engineSocketPath}`,
+  };
+}
+
 export class SettingsError extends Error {}
 
 export const SETTINGS_HELP = `Environment:
@@ -43,11 +55,12 @@ export function readSettings(environment: Readonly<Record<string, string | undef
   const instance = get('COXSWAIN_INSTANCE', 'default');
   if (!INSTANCE.test(instance))
     problems.push(`COXSWAIN_INSTANCE: expected at most 40 lower-case letters, digits and dashes, found "${instance}"`);
-  const ingressPort = Number(get('INGRESS_PORT', '80'));
+  const portText = get('INGRESS_PORT', '80');
+  const ingressPort = /^\d{1,5}$/.test(portText) ? Number(portText) : NaN;
   if (!Number.isInteger(ingressPort) || ingressPort < 1 || ingressPort > 65535)
     problems.push(`INGRESS_PORT: expected a port from 1 to 65535, found "${get('INGRESS_PORT', '')}"`);
   const dockerHost = get('DOCKER_HOST', 'unix:///var/run/docker.sock');
-  if (!dockerHost.startsWith('unix://')) problems.push(`DOCKER_HOST: expected unix://PATH (one host, one engine), found "${dockerHost}"`);
+  if (!dockerHost.startsWith('unix:///')) problems.push(`DOCKER_HOST: expected unix://PATH (one host, one engine), found "${dockerHost}"`);
   const logLevel = get('LOG_LEVEL', 'info');
   if (!LEVELS.includes(logLevel)) problems.push(`LOG_LEVEL: expected one of ${LEVELS.join(', ')}, found "${logLevel}"`);
   if (problems.length > 0) throw new SettingsError(problems.join('\n'));

@@ -13,7 +13,14 @@ export interface StatusView {
 }
 
 /** Conditions that are bad news when they are True. */
-const BAD_WHEN_TRUE = new Set(['ReplicaFailure', 'RestartsSuspended']);
+const BAD_WHEN_TRUE = new Set([
+  'ReplicaFailure',
+  'RestartsSuspended',
+  'WouldDeleteEverything',
+  'WouldDeleteVolume',
+  'NothingDeclared',
+  'StateRepaired',
+]);
 
 export function formatStatus({ status, deployments, pods }: StatusView, colors: Colors, now: Date): string {
   const { engine, ingress } = status;

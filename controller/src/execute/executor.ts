@@ -2,6 +2,7 @@
  * Operations -> the engine: one function for each verb, one call each, with a deadline. It starts what the plan asks for as far as its
  * slots allow (the rest comes again with the next plan), never waits inside the loop, and remembers failures until a success.
  */
+import { existsSync } from 'node:fs';
 import type { Logger } from 'pino';
 import type { OperationFailure } from '../model/observed.ts';
 import { formatOperation } from '../model/operation.ts';
@@ -34,14 +35,18 @@ export interface ExecutorOptions {
 }
 
 type Execution<V extends Verb> = (operation: OperationOf<V>, signal: AbortSignal) => Promise<string | undefined>;
-/** A failure nobody asks about any more is forgotten when the list is this long. */
-const FAILURES_MOST = 2_000;
+/** What nobody asks about any more is forgotten when there is so much of it: failures, written directories. */
+const REMEMBERED_MOST = 2_000;
+const LONG_VERBS: ReadonlySet<Verb> = new Set<Verb>(['StopContainer', 'RunPreStop', 'PullImage']);
+const LONG_MOST = 64;
 
 export class Executor {
   readonly #options: ExecutorOptions;
   readonly #busy = new Set<string>();
   readonly #failures = new Map<string, OperationFailure>();
   readonly #writtenDirectories = new Set<string>();
+  readonly #doneOnce = new Set<string>();
+  #longRunning = 0;
   readonly #idle: (() => void)[] = [];
   readonly #executions: { readonly [V in Verb]: Execution<V> };
 
@@ -56,8 +61,14 @@ export class Executor {
       CreateVolume: ({ volume, labels }, signal) => runtime.createVolume(volume, labels, signal).then(nothing),
       RemoveVolume: ({ volume }, signal) => runtime.removeVolume(volume, signal).then(nothing),
       WriteFiles: async ({ directory, files }) => {
-        await writeFiles(directory, files);
+        // Its name carries a digest of its content and it got there by one rename: what is there is complete, and may be mounted.
+        if (!existsSync(directory)) await writeFiles(directory, files);
         this.#writtenDirectories.add(directory);
+        // A forgotten one is written again, which finds it there.
+        for (const oldest of this.#writtenDirectories) {
+          if (this.#writtenDirectories.size <= REMEMBERED_MOST) break;
+          this.#writtenDirectories.delete(oldest);
+        }
         return undefined;
       },
       CreateContainer: ({ spec }, signal) => runtime.createContainer(spec, signal),
@@ -79,17 +90,29 @@ export class Executor {
   get failures(): ReadonlyMap<string, OperationFailure> {
     return this.#failures;
   }
+  get doneOnce(): ReadonlySet<string> {
+    return this.#doneOnce;
+  }
   get writtenDirectories(): ReadonlySet<string> {
     return this.#writtenDirectories;
+  }
+
+  /** The files of a pod are gone with it. */
+  forgetDirectories(prefix: string): void {
+    for (const directory of this.#writtenDirectories) if (directory.startsWith(prefix)) this.#writtenDirectories.delete(directory);
   }
 
   /** Starts as many operations as there are free slots, in order. Returns those it started. */
   start(operations: readonly Operation[]): readonly Operation[] {
     const started: Operation[] = [];
     for (const operation of operations) {
-      if (this.#busy.size >= this.#options.concurrency) break;
       if (this.#busy.has(operation.subject)) continue;
+      // What waits for others (a grace period, a registry) has slots of its own: a heal never queues behind it.
+      const isLong = LONG_VERBS.has(operation.verb);
+      const running = isLong ? this.#longRunning : this.#busy.size - this.#longRunning;
+      if (running >= (isLong ? LONG_MOST : this.#options.concurrency)) continue;
       this.#busy.add(operation.subject);
+      if (isLong) this.#longRunning++;
       started.push(operation);
       void this.#run(operation);
     }
@@ -113,12 +136,21 @@ export class Executor {
       failure = this.#remember(operation, error);
     }
     this.#busy.delete(operation.subject);
+    if (LONG_VERBS.has(operation.verb)) this.#longRunning--;
+    if (failure === undefined && 'containerId' in operation) this.#noteDone(operation.verb, operation.containerId);
     const durationMs = now() - startedAtMs;
     const entry = { verb: operation.verb, resource: operation.resource, cause: operation.cause, ms: Math.round(durationMs) };
     if (failure === undefined) logger.info(entry, formatOperation(operation));
     else logger.warn({ ...entry, code: failure.code, error: failure.message }, `${formatOperation(operation)} FAILED`);
     onOutcome({ operation, containerId, failure, durationMs });
     if (this.#busy.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  #noteDone(verb: Verb, containerId: string): void {
+    if (verb === 'SaveLogs' || verb === 'RunPreStop') this.#doneOnce.add(`${verb} ${containerId}`);
+    if (verb !== 'RemoveContainer') return;
+    this.#doneOnce.delete(`SaveLogs ${containerId}`);
+    this.#doneOnce.delete(`RunPreStop ${containerId}`);
   }
 
   #execute(operation: Operation, signal: AbortSignal): Promise<string | undefined> {
@@ -149,7 +181,7 @@ export class Executor {
     this.#failures.delete(operation.subject);
     this.#failures.set(operation.subject, failure);
     for (const subject of this.#failures.keys()) {
-      if (this.#failures.size <= FAILURES_MOST) break;
+      if (this.#failures.size <= REMEMBERED_MOST) break;
       this.#failures.delete(subject);
     }
     return failure;

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runControlPlane } from '../loop/control-plane.ts';
 import type { ControlPlaneOptions } from '../loop/control-plane.ts';
-import { stopSupervisor } from './supervisor-process.ts';
+import { stopOrphans, stopSupervisor } from './supervisor-process.ts';
 import type { SupervisorPlace } from './supervisor-process.ts';
 
 export interface DownOptions {
@@ -14,7 +14,10 @@ export interface DownOptions {
 }
 
 export async function down({ place, controlPlane, isPurge, print }: DownOptions): Promise<void> {
-  print((await stopSupervisor(place)) ? 'ingress and control plane: stopped' : 'ingress and control plane: not running');
+  const orphans = await stopOrphans(place);
+  print(
+    (await stopSupervisor(place)) || orphans.length > 0 ? 'ingress and control plane: stopped' : 'ingress and control plane: not running',
+  );
   print(isPurge ? 'containers, networks and volumes: removing' : 'containers and networks: removing');
   await runControlPlane({ ...controlPlane, teardown: isPurge ? 'purge' : 'down' });
   if (isPurge) {

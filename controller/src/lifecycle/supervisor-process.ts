@@ -20,10 +20,14 @@ export function logDirectoryOf(home: string): string {
 
 /** Its pid, undefined when it does not run. */
 export function findSupervisor({ home, script }: SupervisorPlace): number | undefined {
+  return findProcess(join(home, 'supervisor.pid'), script, 'supervise');
+}
+
+function findProcess(pidFile: string, script: string, argument: string): number | undefined {
   try {
-    const pid = Number(readFileSync(join(home, 'supervisor.pid'), 'utf8'));
+    const pid = Number(readFileSync(pidFile, 'utf8'));
     const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-    return command.includes(script) && command.includes('supervise') ? pid : undefined;
+    return command.includes(script) && command.includes(argument) ? pid : undefined;
   } catch {
     return undefined;
   }
@@ -35,6 +39,35 @@ export function startSupervisor({ home, script }: SupervisorPlace, environment: 
   const child = spawn(process.execPath, [script, 'supervise'], { detached: true, stdio: ['ignore', log, log], env: environment, cwd: '/' });
   closeSync(log);
   child.unref();
+}
+
+/**
+ * Ends a control plane and an ingress whose supervisor was killed: nobody would restart them, and they hold the lock and the port.
+ * Containers are not touched; the next control plane adopts them.
+ */
+export async function stopOrphans(place: SupervisorPlace): Promise<readonly string[]> {
+  if (findSupervisor(place) !== undefined) return [];
+  const orphans = [
+    ['control-plane', 'run'],
+    ['ingress', 'ingress'],
+  ] as const;
+  const found = orphans.flatMap(([name, argument]) => {
+    const pid = findProcess(join(place.home, `${name}.pid`), place.script, argument);
+    return pid === undefined ? [] : [{ name, argument, pid }];
+  });
+  for (const { pid } of found) process.kill(pid, 'SIGTERM');
+  const deadline = Date.now() + STOP_DEADLINE_MS;
+  for (const { name, argument, pid } of found) {
+    while (findProcess(join(place.home, `${name}.pid`), place.script, argument) === pid) {
+      if (Date.now() > deadline)
+        throw new CliError(
+          EXIT_CODE.failed,
+          `the ${name} (pid ${pid}), left by a supervisor that was killed, did not stop within ${STOP_DEADLINE_MS / 1000} s`,
+        );
+      await pause(POLL_MS);
+    }
+  }
+  return found.map(({ name }) => name);
 }
 
 /** Resolves when it is gone. */

@@ -8,7 +8,7 @@ import { checkPortFree } from '../setup/port.ts';
 import { setUp } from '../setup/set-up.ts';
 import type { Settings } from '../settings.ts';
 import { join } from 'node:path';
-import { findSupervisor, logTail, pause, startSupervisor } from './supervisor-process.ts';
+import { findSupervisor, logTail, pause, startSupervisor, stopOrphans } from './supervisor-process.ts';
 
 export interface UpOptions {
   readonly settings: Settings;
@@ -29,6 +29,7 @@ export async function up(options: UpOptions): Promise<void> {
   const { settings, print, signal } = options;
   const startedAt = Date.now();
   const place = { home: settings.home, script: options.script };
+  for (const name of await stopOrphans(place)) print(`${name}: stopped one that its supervisor had left`);
   const isRunning = findSupervisor(place) !== undefined;
   if (!isRunning) await checkPortFree(settings.ingressHost, settings.ingressPort);
   const { images } = await setUp({

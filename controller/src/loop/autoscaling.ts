@@ -3,6 +3,7 @@
  * The arithmetic is reconcile/autoscaler.ts; here are the effects: durable counts and states, events, conditions.
  */
 import type { Logger } from 'pino';
+import { ANNOTATION } from '../model/annotations.ts';
 import type { CounterKey } from '../model/endpoint-table.ts';
 import { keyOf } from '../model/objects.ts';
 import type { Deployment, HorizontalPodAutoscaler } from '../model/objects.ts';
@@ -10,6 +11,7 @@ import { CountedRequests } from '../observe/counted-requests.ts';
 import type { CounterRecord } from '../observe/counted-requests.ts';
 import { autoscale, autoscalerStatus, NEW_AUTOSCALER } from '../reconcile/autoscaler.ts';
 import type { AutoscalerDecision, AutoscalerState, CounterView } from '../reconcile/autoscaler.ts';
+import { parseDurationMs } from '../reconcile/duration.ts';
 import { counterKeys } from '../reconcile/service.ts';
 import type { ObjectStore } from '../state/object-store.ts';
 import type { EventRecorder } from './event-recorder.ts';
@@ -19,7 +21,8 @@ export interface AutoscalingOptions {
   readonly events: EventRecorder;
   readonly bootId: string;
   readonly wallNow: () => number;
-  readonly isIngressConnected: () => boolean;
+  /** CLOCK_MONOTONIC milliseconds; 0 = unknown. */
+  readonly countsCompleteUntilMs: () => number;
   /** Tells the ingress how a counter is armed. */
   readonly arm: (key: CounterKey, armGeneration: number, armedAtMs: number | undefined) => void;
   readonly logger: Logger;
@@ -38,6 +41,14 @@ interface Judgement {
   readonly counter: CounterView;
   readonly currentReplicas: number;
   readonly decision: AutoscalerDecision;
+}
+
+/** Counts are kept at least this long, and twice as long as any autoscaler looks back. */
+const SHORTEST_KEPT_MS = 60_000;
+
+function windowOf({ metadata }: HorizontalPodAutoscaler): number {
+  const periods = [ANNOTATION.syncPeriod, ANNOTATION.window].map((name) => parseDurationMs(metadata.annotations?.[name] ?? '') ?? 60_000);
+  return 2 * Math.max(...periods);
 }
 
 const COUNTER_RECORD = 'counter ';
@@ -86,7 +97,7 @@ export class Autoscaling {
   /** Puts the counts into the store if they have changed; the caller flushes and acknowledges. */
   save(nowMs: number): boolean {
     if (!this.counted.takeDirty()) return false;
-    this.counted.prune(nowMs);
+    this.counted.prune(nowMs, this.#longestWindowMs());
     for (const key of this.counted.keys()) this.#options.store.putRecord(`${COUNTER_RECORD}${key}`, this.counted.save(key));
     return true;
   }
@@ -118,6 +129,11 @@ export class Autoscaling {
         return autoscaler;
     }
     return undefined;
+  }
+
+  #longestWindowMs(): number {
+    const windows = [...this.#options.store.list('HorizontalPodAutoscaler').values()].map(windowOf);
+    return Math.max(SHORTEST_KEPT_MS, ...windows);
   }
 
   #keysOf(autoscaler: HorizontalPodAutoscaler): readonly CounterKey[] {
@@ -156,14 +172,14 @@ export class Autoscaling {
   #judge(autoscaler: HorizontalPodAutoscaler, nowMs: number): Judgement | undefined {
     const deployment = this.#targetOf(autoscaler);
     if (deployment === undefined) return undefined;
-    const counter = this.#counterOf(autoscaler, nowMs);
+    const counter = this.#counterOf(autoscaler);
     const currentReplicas = deployment.spec.replicas ?? 1;
     const state = (this.#options.store.getRecord(`${STATE_RECORD}${keyOf(autoscaler)}`) as AutoscalerState | undefined) ?? NEW_AUTOSCALER;
     return { deployment, counter, currentReplicas, decision: autoscale({ autoscaler, currentReplicas, counter, state, nowMs }) };
   }
 
-  #counterOf(autoscaler: HorizontalPodAutoscaler, nowMs: number): CounterView {
-    return this.counted.view(this.#keysOf(autoscaler), this.#options.isIngressConnected() ? nowMs : 0);
+  #counterOf(autoscaler: HorizontalPodAutoscaler): CounterView {
+    return this.counted.view(this.#keysOf(autoscaler), this.#options.countsCompleteUntilMs());
   }
 
   #carryOut(autoscaler: HorizontalPodAutoscaler, deployment: Deployment, desired: number, reason: string): void {

@@ -101,6 +101,11 @@ export class ControlLoop {
     return this.#isSettled;
   }
 
+  /** The table is sent again with the next pass, though nothing in it may have changed. */
+  republish(): void {
+    this.#tableDigest = '';
+  }
+
   wake(): void {
     this.#isWoken = true;
     this.#wakeUp?.();
@@ -141,8 +146,8 @@ export class ControlLoop {
 
   /** One pass. Returns when the next one is due at the latest (monotonic milliseconds). */
   async pass(signal: AbortSignal): Promise<number> {
-    const { now, logger } = this.#options;
-    const startedAtMs = now();
+    const { now: clock, logger } = this.#options;
+    const startedAtMs = clock();
     this.#isWoken = false;
     if (startedAtMs - this.#lastResyncMs >= CONTROL_LIMITS.resyncMs) {
       this.#lastResyncMs = startedAtMs;
@@ -151,7 +156,12 @@ export class ControlLoop {
     const resyncAtMs = this.#lastResyncMs + CONTROL_LIMITS.resyncMs;
     try {
       const ended = [...this.#unobserved];
-      await this.#ports.observer.refresh(this.#imageReferences(), signal);
+      const references = this.#imageReferences();
+      await this.#ports.observer.refresh(references, signal);
+      // An object declared while the engine was asked may name an image nobody has looked for: unknown is not absent.
+      const now = this.#imageReferences();
+      if (now.size > references.size || [...now].some((reference) => !references.has(reference)))
+        await this.#ports.observer.refresh(now, signal);
       for (const subject of ended) this.#unobserved.delete(subject);
     } catch (error) {
       if (signal.aborted) return resyncAtMs;
@@ -159,13 +169,14 @@ export class ControlLoop {
       if (this.#statistics.isEngineReachable || this.#statistics.passes === 0)
         logger.error({ err: error }, 'the container engine does not answer; nothing is changed until it does');
       this.#statistics = { ...this.#statistics, lastError: text, isEngineReachable: false };
-      return now() + CONTROL_LIMITS.resyncMs;
+      return clock() + CONTROL_LIMITS.resyncMs;
     }
-    const scaleAtMs = this.#options.teardown === 'none' ? this.#ports.autoscale(now()) : undefined;
+    const scaleAtMs = this.#options.teardown === 'none' ? this.#ports.autoscale(clock()) : undefined;
     const world = this.#world();
-    const reconcileStartedMs = now();
-    const plan = reconcile(world);
-    const reconcileMs = now() - reconcileStartedMs;
+    const reconcileStartedMs = clock();
+    const plan = this.#reconcile(world);
+    if (plan === undefined) return resyncAtMs;
+    const reconcileMs = clock() - reconcileStartedMs;
     const { operations, violations } = checkPlan(world, plan);
     for (const violation of violations) logger.error({ violation }, 'the plan broke an invariant; the operation is not carried out');
     this.#memory = plan.memory;
@@ -178,7 +189,7 @@ export class ControlLoop {
     const passes = this.#statistics.passes + 1;
     this.#statistics = {
       passes,
-      lastPassMs: now() - startedAtMs,
+      lastPassMs: clock() - startedAtMs,
       lastReconcileMs: reconcileMs,
       lastError: undefined,
       isEngineReachable: true,
@@ -187,6 +198,17 @@ export class ControlLoop {
     // A change of objects may call for more (a new ReplicaSet for its pods, ...): look again at once until nothing changes any more.
     if (plan.changes.some(({ type }) => type !== 'status')) this.#isWoken = true;
     return Math.min(resyncAtMs, plan.wakeAtMs ?? Infinity, scaleAtMs ?? Infinity);
+  }
+
+  /** A defect in a decision must not take the healing of everything else with it: it is told, and the next pass tries again. */
+  #reconcile(world: World): Plan | undefined {
+    try {
+      return reconcile(world);
+    } catch (error) {
+      this.#options.logger.error({ err: error }, 'reconciliation failed; nothing is changed in this pass');
+      this.#statistics = { ...this.#statistics, lastError: error instanceof Error ? error.message : String(error) };
+      return undefined;
+    }
   }
 
   /** The dry run: the same function on the same world, and nothing done with it. */
@@ -222,6 +244,7 @@ export class ControlLoop {
       busySubjects: this.#unobserved.size === 0 ? executor.busySubjects : new Set([...executor.busySubjects, ...this.#unobserved]),
       failures: executor.failures,
       writtenDirectories: executor.writtenDirectories,
+      doneOnce: executor.doneOnce,
     };
   }
 
@@ -245,7 +268,6 @@ export class ControlLoop {
         // Someone changed the object between the snapshot and now: the next pass sees what is true.
         if (!(error instanceof StoreError)) throw error;
         this.#options.logger.debug({ err: error }, 'a change came too late');
-        this.#isWoken = true;
       }
     }
   }

@@ -4,6 +4,7 @@
  */
 import { setMaxListeners } from 'node:events';
 import { mkdirSync, readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Server } from 'node:net';
@@ -16,7 +17,8 @@ import { ManifestDirectory } from '../manifest/manifest-directory.ts';
 import { readManifestSchemas } from '../manifest/manifest-schemas.ts';
 import type { ManifestSnapshot } from '../manifest/manifest-snapshot.ts';
 import { LABEL } from '../model/annotations.ts';
-import type { Deployment } from '../model/objects.ts';
+import type { Deployment, Pod } from '../model/objects.ts';
+import type { ObservedContainer } from '../model/observed.ts';
 import { IngressLink } from '../observe/ingress-link.ts';
 import { Observer } from '../observe/observer.ts';
 import { Prober } from '../observe/prober.ts';
@@ -63,6 +65,14 @@ export interface ControlPlaneParts {
   readonly startedAt: Date;
 }
 
+/** `down` could not finish; what is left is named. */
+export class TeardownError extends Error {
+  readonly code = 'TeardownFailed';
+  constructor(reasons: readonly string[]) {
+    super(`not everything could be removed, run the command again:\n${reasons.map((reason) => `  ${reason}`).join('\n')}`);
+  }
+}
+
 /** Runs until the signal aborts (or, taking the instance down, until nothing is left). */
 export async function runControlPlane(options: ControlPlaneOptions): Promise<void> {
   const { runtime, instance, home, logger, signal, teardown } = options;
@@ -86,14 +96,18 @@ export async function runControlPlane(options: ControlPlaneOptions): Promise<voi
       parts.loop.bus.on('pass', () => port.noteClaims());
       background.push(saveCounts(parts, running));
     } else {
+      const giveUpAtMs = monotonicNow() + CONTROL_LIMITS.teardownMs;
       parts.loop.bus.on('pass', ({ operations, waits }) => {
-        if (operations.length > 0 || waits.length > 0 || parts.observer.containers.size > 0 || parts.observer.networks.size > 0) return;
+        if (monotonicNow() > giveUpAtMs) stopping.abort(new TeardownError(waits.map(({ resource, text }) => `${resource}: ${text}`)));
+        if (operations.length > 0 || parts.observer.containers.size > 0 || parts.observer.networks.size > 0) return;
         if (teardown === 'purge' && parts.observer.volumes.size > 0) return;
         stopping.abort();
       });
     }
     logger.info({ instance, engine: engine.version, pid: process.pid, teardown }, 'control plane started');
     await parts.loop.run(running);
+    if (stopping.signal.reason instanceof TeardownError) throw stopping.signal.reason;
+    if (teardown !== 'none' && signal.aborted) throw new TeardownError(['it was interrupted']);
   } finally {
     stopping.abort();
     await api?.close();
@@ -136,7 +150,7 @@ function assemble(
     wallNow,
     logger,
     bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
-    isIngressConnected: () => link.observed.isConnected,
+    countsCompleteUntilMs: () => link.countsCompleteUntilMs,
     arm: (key, generation, armedAtMs) => link.arm(key, generation, armedAtMs),
   });
   const schemas = readManifestSchemas();
@@ -154,6 +168,7 @@ function assemble(
     events,
     logger,
     runningReplicas: (deployment) => countRunning(observer, deployment),
+    runningRestart: (deployment) => restartOf(observer, deployment),
   });
   const loop = new ControlLoop(
     { store, observer, executor, events, prober, ingress: link, autoscale: (nowMs) => autoscaling.evaluate(nowMs) },
@@ -167,22 +182,39 @@ function assemble(
       logger,
     },
   );
-  connectIngress(link, prober, autoscaling, loop);
-  store.changes.on('change', ({ object }) => {
+  connectIngress(link, prober, observer, autoscaling, loop);
+  store.changes.on('change', ({ type, object }) => {
+    if (type === 'DELETED' && object.kind === 'Pod') dropFiles(object, join(home, 'volumes'), executor, logger);
+    // What is declared comes back, whoever deleted it.
+    if (type === 'DELETED' && applier.isDeclared(object)) void applier.reapply().then(() => loop.wake());
     // What people and manifests change; what the loop itself writes needs no waking.
     if (object.kind !== 'Pod' && object.kind !== 'Event' && object.kind !== 'ReplicaSet') loop.wake();
   });
   return { options, store, stateReports, engine, loop, observer, applier, manifests, autoscaling, link, events, startedAt: new Date() };
 }
 
-function connectIngress(link: IngressLink, prober: Prober, autoscaling: Autoscaling, loop: ControlLoop): void {
+/** The files of its configMap and secret volumes go with the pod: Secrets do not stay on disk for ever. */
+function dropFiles({ metadata }: Pod, volumeDir: string, executor: Executor, logger: Logger): void {
+  const directory = join(volumeDir, `${metadata.namespace ?? 'default'}.${metadata.name}`);
+  executor.forgetDirectories(`${directory}/`);
+  rm(directory, { recursive: true, force: true }).catch((error: unknown) =>
+    logger.warn({ err: error, directory }, 'the files of a pod could not be removed'),
+  );
+}
+
+function connectIngress(link: IngressLink, prober: Prober, observer: Observer, autoscaling: Autoscaling, loop: ControlLoop): void {
   link.on('connected', () => {
     autoscaling.armAll();
     loop.wake();
   });
   link.on('observed', () => loop.wake());
   link.on('probe', (endpointId) => {
-    void prober.probeNow(endpointId).then((isHealthy) => {
+    // A container without probes is well as long as it runs: there is nothing to ask it.
+    const isProbed = prober.probes.has(endpointId);
+    const answer = isProbed ? prober.probeNow(endpointId) : Promise.resolve(observer.containers.get(endpointId)?.phase === 'running');
+    void answer.then((isHealthy) => {
+      // The ingress leaves an unhealthy endpoint alone until the next table that has it: there must be one, whatever thresholds say.
+      if (!isHealthy) loop.republish();
       loop.wake();
       link.answerProbe(endpointId, isHealthy);
     });
@@ -215,17 +247,25 @@ async function takeManifests(parts: ControlPlaneParts): Promise<void> {
   manifests.start();
 }
 
+function runningOf(observer: Observer, deployment: Deployment): readonly ObservedContainer[] {
+  return [...observer.containers.values()].filter(
+    ({ labels, phase }) =>
+      labels[LABEL.owner] === `Deployment/${deployment.metadata.name}` &&
+      labels[LABEL.namespace] === (deployment.metadata.namespace ?? 'default') &&
+      (phase === 'running' || phase === 'paused' || phase === 'restarting'),
+  );
+}
+
 function countRunning(observer: Observer, deployment: Deployment): number {
-  const uids = new Set<string>();
-  for (const { labels, phase } of observer.containers.values()) {
-    if (
-      labels[LABEL.owner] !== `Deployment/${deployment.metadata.name}` ||
-      labels[LABEL.namespace] !== (deployment.metadata.namespace ?? 'default')
-    )
-      continue;
-    if (phase === 'running' || phase === 'paused' || phase === 'restarting') uids.add(labels[LABEL.podUid] ?? '');
-  }
-  return uids.size;
+  return new Set(runningOf(observer, deployment).map(({ labels }) => labels[LABEL.podUid])).size;
+}
+
+/** The newest one: RFC 3339 in UTC sorts by time. */
+function restartOf(observer: Observer, deployment: Deployment): string | undefined {
+  return runningOf(observer, deployment)
+    .flatMap(({ labels }) => labels[LABEL.restartedAt] ?? [])
+    .sort()
+    .at(-1);
 }
 
 /** Counts become durable a moment after they were reported, and are acknowledged then: what is lost with this process is reported again. */

@@ -52,6 +52,7 @@ export class GeneratedSecrets {
       if (variable === undefined) continue;
       for (const container of containers()) {
         if (container.labels[LABEL.owner] !== `Deployment/${deployment.metadata.name}`) continue;
+        if (container.labels[LABEL.namespace] !== (deployment.metadata.namespace ?? 'default')) continue;
         const value = await this.#read(runtime, container.id, variable.name);
         if (value === undefined) continue;
         logger.warn({ secret: secret.metadata.name, key }, 'the generated secret was lost; recovered from a running container');

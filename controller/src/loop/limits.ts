@@ -12,6 +12,8 @@ export const CONTROL_LIMITS = {
   /** Counted requests are saved this long after they were reported. */
   countSaveMs: 500,
   eventsPerPassMost: 200,
+  /** `down` gives up after this: graces are over by then, and what is left is held by something else. */
+  teardownMs: 120_000,
   /** How long the control plane waits for running operations when it is asked to stop. */
   stopMs: 5_000,
 } as const;

@@ -5,7 +5,7 @@
 import type { Logger } from 'pino';
 import { ANNOTATION } from '../model/annotations.ts';
 import { keyOf } from '../model/objects.ts';
-import type { DeclarableObject, Deployment, Pod, Secret } from '../model/objects.ts';
+import type { DeclarableObject, Deployment, KubernetesObject, Pod, Secret } from '../model/objects.ts';
 import { parseGeneratedKeys } from '../manifest/annotation-values.ts';
 import { storedObject } from '../manifest/declared-object.ts';
 import { decideApplication } from '../manifest/decide-application.ts';
@@ -24,6 +24,8 @@ export interface ApplierOptions {
   readonly events: EventRecorder;
   /** Pods of a Deployment that run now, by "namespace/name": what a lost state takes over. */
   readonly runningReplicas: (deployment: Deployment) => number;
+  /** When the Deployment was restarted by command, as its containers remember it. */
+  readonly runningRestart: (deployment: Deployment) => string | undefined;
   readonly logger: Logger;
 }
 
@@ -33,13 +35,21 @@ export interface ApplyResult {
 }
 
 const APPLIED_RECORD = 'applied manifests';
+/** With nothing declared everything that runs would be an orphan: more likely the directory is not the right one, or not there yet. */
+const NOTHING_DECLARED: ApplicationCondition = {
+  code: 'NothingDeclared',
+  message: 'no manifest declares anything: what runs is left alone ("coxswain apply --prune" confirms that it shall go)',
+};
 
 export class ManifestApplier {
   readonly #options: ApplierOptions;
   #applied: readonly AppliedObject[];
   #snapshot: ManifestSnapshot | undefined;
   #conditions: readonly ApplicationCondition[] = [];
-  readonly #isStateNew: boolean;
+  #isEmptinessConfirmed = false;
+  /** Until the first snapshot is applied: an object that is not there then was lost, later it is new. */
+  #isStateNew: boolean;
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: ApplierOptions) {
     this.#options = options;
@@ -52,20 +62,41 @@ export class ManifestApplier {
     return this.#snapshot;
   }
   get conditions(): readonly ApplicationCondition[] {
-    return this.#conditions;
+    return this.#applied.length === 0 && !this.#isEmptinessConfirmed ? [...this.#conditions, NOTHING_DECLARED] : this.#conditions;
   }
 
   /** Whether what nothing declares may be removed: the directory was read, whole and without errors. */
   get isRemovalAllowed(): boolean {
-    return this.#snapshot !== undefined && this.#snapshot.errors.length === 0 && this.#conditions.length === 0;
+    return this.#snapshot !== undefined && this.#snapshot.errors.length === 0 && this.conditions.length === 0;
   }
 
-  async apply(snapshot: ManifestSnapshot, isPruneConfirmed = false): Promise<ApplyResult> {
+  isDeclared(object: KubernetesObject): boolean {
+    return this.#applied.some(({ object: applied }) => applied.kind === object.kind && keyOf(applied) === keyOf(object));
+  }
+
+  /** One at a time, in order: two at once would generate a Secret twice. */
+  apply(snapshot: ManifestSnapshot, isPruneConfirmed = false): Promise<ApplyResult> {
+    return this.#enqueue(() => this.#apply(snapshot, isPruneConfirmed));
+  }
+
+  /** Something that is declared is missing: the snapshot that is the newest by then is applied once more. */
+  async reapply(): Promise<void> {
+    const { logger } = this.#options;
+    await this.#enqueue(async () => {
+      if (this.#snapshot !== undefined) await this.#apply(this.#snapshot, this.#isEmptinessConfirmed);
+    }).catch((error: unknown) => logger.error({ err: error }, 'the manifests could not be applied again'));
+  }
+
+  #enqueue<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(work);
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+
+  async #apply(snapshot: ManifestSnapshot, isPruneConfirmed: boolean): Promise<ApplyResult> {
     const { store, logger } = this.#options;
     this.#announceProblems(snapshot);
-    this.#snapshot = snapshot;
     const decision = decideApplication(this.#applied, snapshot, { isPruneConfirmed });
-    this.#conditions = decision.conditions;
     const changes: string[] = [];
     const changed = new Set([...decision.upserts, ...decision.moves].map(({ object }) => identityOf(object)));
     const deployments = decision.applied.map(({ object }) => object).filter((object) => object.kind === 'Deployment');
@@ -81,6 +112,11 @@ export class ManifestApplier {
       if (this.#delete(object)) changes.push(`${name(object)} deleted`);
     }
     this.#applied = decision.applied;
+    // Only now: while objects are still being put, what they own must not look undeclared.
+    this.#snapshot = snapshot;
+    this.#conditions = decision.conditions;
+    this.#isEmptinessConfirmed = isPruneConfirmed;
+    this.#isStateNew = false;
     store.putRecord(APPLIED_RECORD, this.#applied);
     if (changes.length > 0) logger.info({ changes }, 'manifests applied');
     return { changes };
@@ -135,10 +171,11 @@ export class ManifestApplier {
 
   /** The state is new but pods run: it was lost, and with it the scale that people or an autoscaler had set. */
   #takeOverScale(object: Deployment): Deployment {
+    const restarted = withRestart(object, this.#options.runningRestart(object));
     const replicas = this.#options.runningReplicas(object);
-    if (replicas === 0 || replicas === (object.spec.replicas ?? 1)) return object;
+    if (replicas === 0 || replicas === (object.spec.replicas ?? 1)) return restarted;
     this.#options.logger.warn({ deployment: object.metadata.name, replicas }, 'the state is new: the scale is taken over from what runs');
-    return { ...object, spec: { ...object.spec, replicas } };
+    return { ...restarted, spec: { ...restarted.spec, replicas } };
   }
 
   async #withGeneratedKeys(object: Secret, deployments: readonly Deployment[]): Promise<Secret> {
@@ -162,13 +199,16 @@ function name(object: DeclarableObject): string {
   return `${object.kind.toLowerCase()}/${object.metadata.name}`;
 }
 
-/** The same declaration is the same pod, over restarts too: its containers carry the uid. */
+/** The time of a restart is part of the template: without it the running containers would look outdated. */
+function withRestart(object: Deployment, restartedAt: string | undefined): Deployment {
+  if (restartedAt === undefined) return object;
+  const { template } = object.spec;
+  const annotations = { ...template.metadata?.annotations, [ANNOTATION.restartedAt]: restartedAt };
+  return { ...object, spec: { ...object.spec, template: { ...template, metadata: { ...template.metadata, annotations } } } };
+}
+
+/** The same declaration is the same pod, over restarts too: its containers carry the uid. Annotations and its file may change. */
 function withPodIdentity(object: Pod): Pod {
-  return {
-    ...object,
-    metadata: {
-      ...object.metadata,
-      uid: digestUid(canonicalJson({ metadata: { ...object.metadata, annotations: {} }, spec: object.spec })),
-    },
-  };
+  const { name, namespace, labels } = object.metadata;
+  return { ...object, metadata: { ...object.metadata, uid: digestUid(canonicalJson({ name, namespace, labels, spec: object.spec })) } };
 }

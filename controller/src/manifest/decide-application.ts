@@ -19,7 +19,7 @@ export interface AppliedObject {
 }
 
 export interface ApplicationCondition {
-  readonly code: 'InvalidManifest' | 'WouldDeleteEverything' | 'WouldDeleteVolume';
+  readonly code: 'InvalidManifest' | 'NothingDeclared' | 'WouldDeleteEverything' | 'WouldDeleteVolume';
   readonly message: string;
 }
 

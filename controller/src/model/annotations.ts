@@ -47,11 +47,13 @@ export const LABEL = {
   restartCount: `${PREFIX}/restart-count`,
   /** The pod's labels as compact JSON, so that a pod can be rebuilt from its container alone. */
   podLabels: `${PREFIX}/pod-labels`,
-  /** Terminating pods stay terminating over a restart of the control plane: the name of the claim on a volume. */
+  /** The template's `restartedAt`, when there is one: it is in the template hash, and in no manifest. */
+  restartedAt: `${PREFIX}/restarted-at`,
+  /** On a volume: the PersistentVolumeClaim it belongs to. */
   claim: `${PREFIX}/claim`,
 } as const;
 
-/** Bumped when the meaning of the template hash changes; a container with an older version is compared by nothing and kept. */
+/** Written on every container, so that a later version which hashes differently can tell its own hashes from these. */
 export const HASH_VERSION = '1';
 
 export const POD_TEMPLATE_HASH_LABEL = 'pod-template-hash';

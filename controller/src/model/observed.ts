@@ -91,4 +91,6 @@ export interface ObservedState {
   /** Subjects with an operation still running. */
   readonly busySubjects: ReadonlySet<string>;
   readonly failures: ReadonlyMap<string, OperationFailure>;
+  /** "SaveLogs <container id>" and "RunPreStop <container id>" that have succeeded: what is done once and leaves no trace at the engine. */
+  readonly doneOnce: ReadonlySet<string>;
 }

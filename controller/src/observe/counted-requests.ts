@@ -12,22 +12,26 @@ export interface CounterRecord {
   /** CLOCK_MONOTONIC has a meaning only until the next boot. */
   readonly bootId: string;
   readonly armedAtMs: number | null;
-  /** Of ingress runs that ended: [bucket, requests]. */
-  readonly settled: readonly (readonly [number, number])[];
-  readonly runId: string;
-  /** Of the ingress run that reports now. */
-  readonly running: readonly (readonly [number, number])[];
+  /** Of the ingress processes that reported, by their run id, the newest last: [bucket, requests]. */
+  readonly runs: readonly (readonly [string, readonly (readonly [number, number])[]])[];
 }
 
-/** Longer than any window; older buckets are forgotten. */
-const KEPT_MS = 2 * 3_600_000;
+/** Absolute counts by bucket. */
+type Buckets = Map<number, number>;
 
 interface Counter {
   armGeneration: number;
   armedAtMs: number | undefined;
-  settled: Map<number, number>;
-  runId: string;
-  running: Map<number, number>;
+  /** Of each ingress run its own, so that a report which comes late, or twice, counts nothing twice. */
+  readonly runs: Map<string, Buckets>;
+}
+
+/** Of older runs the counts stay, and what they still report is not taken any more. */
+const RUNS_MOST = 16;
+const FOLDED_RUNS = 'folded';
+
+function newCounter(armGeneration: number): Counter {
+  return { armGeneration, armedAtMs: undefined, runs: new Map() };
 }
 
 export class CountedRequests {
@@ -58,16 +62,15 @@ export class CountedRequests {
   /** Takes one report; a report of another arm generation is of a counter that was reset since. Returns whether this armed the counter. */
   take(runId: string, report: CounterReport): boolean {
     const counter = this.#counter(report.key);
+    // Our state is older than the ingress: it knows of resets that were lost here.
+    if (report.armGeneration > counter.armGeneration && counter.armedAtMs === undefined) counter.armGeneration = report.armGeneration;
     if (report.armGeneration !== counter.armGeneration) return false;
     const isArming = counter.armedAtMs === undefined;
     if (isArming) counter.armedAtMs = report.armedAtMs;
     else if (counter.armedAtMs !== report.armedAtMs) return false;
-    if (counter.runId !== runId) {
-      for (const [bucket, count] of counter.running) counter.settled.set(bucket, (counter.settled.get(bucket) ?? 0) + count);
-      counter.running = new Map();
-      counter.runId = runId;
-    }
-    for (const [bucket, count] of report.buckets) counter.running.set(bucket, count);
+    const buckets = bucketsOf(counter, runId);
+    // Counts only grow: an older report that comes late takes nothing back.
+    for (const [bucket, count] of report.buckets) buckets.set(bucket, Math.max(count, buckets.get(bucket) ?? 0));
     this.#isDirty = true;
     return isArming;
   }
@@ -76,7 +79,7 @@ export class CountedRequests {
   reset(key: CounterKey): number {
     const counter = this.#counter(key);
     const armGeneration = counter.armGeneration + 1;
-    this.#counters.set(key, { armGeneration, armedAtMs: undefined, settled: new Map(), runId: '', running: new Map() });
+    this.#counters.set(key, newCounter(armGeneration));
     this.#isDirty = true;
     return armGeneration;
   }
@@ -93,55 +96,64 @@ export class CountedRequests {
   }
 
   save(key: CounterKey): CounterRecord {
-    const { armGeneration, armedAtMs, settled, runId, running } = this.#counter(key);
-    return { armGeneration, bootId: this.#bootId, armedAtMs: armedAtMs ?? null, settled: [...settled], runId, running: [...running] };
+    const { armGeneration, armedAtMs, runs } = this.#counter(key);
+    return {
+      armGeneration,
+      bootId: this.#bootId,
+      armedAtMs: armedAtMs ?? null,
+      runs: [...runs].map(([runId, buckets]) => [runId, [...buckets]]),
+    };
   }
 
   load(key: CounterKey, record: CounterRecord): void {
     if (record.bootId !== this.#bootId) {
       // The machine was rebooted: times of the old boot mean nothing now. Disarmed, under a new generation.
-      this.#counters.set(key, {
-        armGeneration: record.armGeneration + 1,
-        armedAtMs: undefined,
-        settled: new Map(),
-        runId: '',
-        running: new Map(),
-      });
+      this.#counters.set(key, newCounter(record.armGeneration + 1));
       this.#isDirty = true;
       return;
     }
     this.#counters.set(key, {
       armGeneration: record.armGeneration,
       armedAtMs: record.armedAtMs ?? undefined,
-      settled: new Map(record.settled),
-      runId: record.runId,
-      running: new Map(record.running),
+      runs: new Map(record.runs.map(([runId, buckets]) => [runId, new Map(buckets)])),
     });
   }
 
-  /** Forgets buckets older than any window. */
-  prune(nowMs: number): void {
-    for (const { armedAtMs, settled, running } of this.#counters.values()) {
+  /** Forgets buckets older than `keptMs`. */
+  prune(nowMs: number, keptMs: number): void {
+    for (const { armedAtMs, runs } of this.#counters.values()) {
       if (armedAtMs === undefined) continue;
-      const oldest = (nowMs - armedAtMs - KEPT_MS) / COUNT_BUCKET_MS;
-      for (const buckets of [settled, running]) for (const bucket of buckets.keys()) if (bucket < oldest) buckets.delete(bucket);
+      const oldest = (nowMs - armedAtMs - keptMs) / COUNT_BUCKET_MS;
+      for (const buckets of runs.values()) for (const bucket of buckets.keys()) if (bucket < oldest) buckets.delete(bucket);
     }
   }
 
   #counter(key: CounterKey): Counter {
     let counter = this.#counters.get(key);
-    if (counter === undefined) {
-      counter = { armGeneration: 0, armedAtMs: undefined, settled: new Map(), runId: '', running: new Map() };
-      this.#counters.set(key, counter);
-    }
+    if (counter === undefined) this.#counters.set(key, (counter = newCounter(0)));
     return counter;
   }
+}
+
+function bucketsOf({ runs }: Counter, runId: string): Buckets {
+  const known = runs.get(runId);
+  if (known !== undefined) return known;
+  const buckets: Buckets = new Map();
+  runs.set(runId, buckets);
+  const [oldest] = [...runs.keys()].filter((id) => id !== FOLDED_RUNS);
+  if (runs.size > RUNS_MOST && oldest !== undefined) {
+    const folded = runs.get(FOLDED_RUNS) ?? new Map<number, number>();
+    for (const [bucket, count] of runs.get(oldest) ?? []) folded.set(bucket, (folded.get(bucket) ?? 0) + count);
+    runs.delete(oldest);
+    runs.set(FOLDED_RUNS, folded);
+  }
+  return buckets;
 }
 
 function countIn(counter: Counter, fromMs: number, toMs: number, originMs: number): number {
   const shiftMs = (counter.armedAtMs ?? originMs) - originMs;
   let sum = 0;
-  for (const buckets of [counter.settled, counter.running]) {
+  for (const buckets of counter.runs.values()) {
     for (const [bucket, count] of buckets) {
       const atMs = bucket * COUNT_BUCKET_MS + shiftMs;
       if (atMs >= fromMs && atMs < toMs) sum += count;

@@ -6,6 +6,7 @@
 import { connect, type Socket } from 'node:net';
 import { EventEmitter } from 'eventemitter3';
 import type { Logger } from 'pino';
+import { monotonicMs } from '../ingress/monotonic-clock.ts';
 import { MessageSocket } from '../ingress/message-socket.ts';
 import type { CounterKey, EndpointTable, FromIngress, ToIngress } from '../model/endpoint-table.ts';
 import type { ObservedIngress } from '../model/observed.ts';
@@ -25,6 +26,8 @@ const FIRST_RETRY_MS = 50;
 const LAST_RETRY_MS = 1_000;
 /** An ingress that accepts but does not say hello is stuck, or none. */
 const HELLO_TIMEOUT_MS = 5_000;
+/** Counts follow the first table of a connection within this time. */
+const COUNTS_LAG_MS = 300;
 
 export class IngressLink extends EventEmitter<IngressLinkEvents> {
   readonly #socketPath: string;
@@ -33,6 +36,7 @@ export class IngressLink extends EventEmitter<IngressLinkEvents> {
   #peer: MessageSocket | undefined;
   #isGreeted = false;
   #runId: string | undefined;
+  #appliedAtMs: number | undefined;
   #table: EndpointTable | undefined;
   readonly #armings = new Map<CounterKey, Extract<ToIngress, { type: 'arm' }>>();
   #observed: ObservedIngress = { isConnected: false, routedEndpointIds: new Set(), inFlight: new Map() };
@@ -59,7 +63,21 @@ export class IngressLink extends EventEmitter<IngressLinkEvents> {
 
   publish(table: EndpointTable): void {
     this.#table = table;
+    this.#expectRouted(table);
     this.#send({ type: 'table', table });
+  }
+
+  /** Until the ingress has applied it, the table's endpoints may get requests at any moment: nobody may take them for drained. */
+  #expectRouted(table: EndpointTable): void {
+    const ids = table.services.flatMap(({ endpoints }) => endpoints.map(({ id }) => id));
+    this.#observed = { ...this.#observed, routedEndpointIds: new Set([...this.#observed.routedEndpointIds, ...ids]) };
+  }
+
+  /** Counts of everything that arrived before this time (CLOCK_MONOTONIC milliseconds) are known; 0 = the ingress has yet to send them. */
+  get countsCompleteUntilMs(): number {
+    if (!this.#observed.isConnected || this.#appliedAtMs === undefined) return 0;
+    const nowMs = monotonicMs();
+    return nowMs - this.#appliedAtMs < COUNTS_LAG_MS ? 0 : nowMs;
   }
 
   /** @param armedAtMs undefined with a higher generation than before = disarm. */
@@ -126,13 +144,20 @@ export class IngressLink extends EventEmitter<IngressLinkEvents> {
     // Arming goes before the table: the ingress counts and reports only with a table.
     this.#send(...this.#armings.values(), ...(this.#table === undefined ? [] : [{ type: 'table', table: this.#table } as const]));
     this.#logger.info({ pid: hello.pid, tableVersion: hello.tableVersion }, 'ingress connected');
-    this.#observe(isSameRun ? { isConnected: true } : { isConnected: true, routedEndpointIds: new Set(), inFlight: new Map() });
+    this.#appliedAtMs = undefined;
+    if (!isSameRun) this.#observed = { ...this.#observed, routedEndpointIds: new Set(), inFlight: new Map() };
+    if (this.#table !== undefined) this.#expectRouted(this.#table);
+    this.#observe(isSameRun ? { isConnected: true } : { isConnected: true });
     this.emit('connected', hello);
   }
 
   #receive(message: FromIngress): void {
     switch (message.type) {
       case 'applied':
+        // An answer to an older table says nothing about the newest one's endpoints.
+        if (this.#table !== undefined && message.version !== this.#table.version) break;
+        // After the table the ingress sends what it has counted and not yet been confirmed.
+        if (this.#table !== undefined) this.#appliedAtMs ??= monotonicMs();
         this.#observe({ routedEndpointIds: new Set(message.endpointIds) });
         break;
       case 'draining':

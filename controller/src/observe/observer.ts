@@ -110,7 +110,14 @@ export class Observer {
     await Promise.all(work);
     const dirty = [...this.#dirty];
     this.#dirty.clear();
-    await Promise.all(dirty.map((id) => this.#inspect(id, deadline)));
+    // One container that cannot be inspected keeps its last state and is asked again; it must not stop the others.
+    const results = await Promise.allSettled(dirty.map((id) => this.#inspect(id, deadline)));
+    for (const result of results) {
+      if (result.status !== 'rejected') continue;
+      const error: unknown = result.reason;
+      if (error instanceof RuntimeError && error.code === 'Unreachable') throw error;
+      this.#options.logger.warn({ err: error }, 'a container could not be inspected; its last known state stands');
+    }
   }
 
   #note(event: RuntimeEvent): boolean {
@@ -178,8 +185,13 @@ export class Observer {
   }
 
   async #findImage(reference: string, signal: AbortSignal): Promise<void> {
-    const id = await this.#options.runtime.findImage(reference, signal);
-    if (id !== undefined) this.#images.set(reference, id);
+    try {
+      const id = await this.#options.runtime.findImage(reference, signal);
+      if (id !== undefined) this.#images.set(reference, id);
+    } catch (error) {
+      // A reference the engine refuses is an image that is not there: the pod that names it says so when it is pulled.
+      if (!(error instanceof RuntimeError) || error.code === 'Unreachable' || error.code === 'Timeout') throw error;
+    }
   }
 
   #takeNetworks(networks: readonly ObservedNetwork[]): void {

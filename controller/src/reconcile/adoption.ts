@@ -17,8 +17,25 @@ export function adopt(draft: Draft): void {
   for (const [uid, containers] of draft.containersByPod) {
     const newest = containers[0];
     if (known.has(uid) || newest === undefined || containers.every(({ phase }) => phase === 'removing')) continue;
+    if (!isKnowable(draft, newest)) {
+      draft.wait(
+        `container/${newest.name}`,
+        'nothing declared owns it so far, and the manifests have errors: it is left as it is until they are mended',
+      );
+      continue;
+    }
     draft.create(adoptedPod(draft, uid, newest), `container ${newest.name} was found running`);
   }
+}
+
+/** While its owner may yet be declared, a container is not made a pod with a guessed spec: that guess would stay. */
+function isKnowable(draft: Draft, { labels }: ObservedContainer): boolean {
+  const { objects, isRemovalAllowed, teardown } = draft.world;
+  if (isRemovalAllowed || teardown !== 'none') return true;
+  const namespace = labels[LABEL.namespace] ?? 'default';
+  const [kind, ownerName] = (labels[LABEL.owner] ?? '').split('/');
+  if (kind === 'Deployment') return objects.Deployment.has(`${namespace}/${ownerName ?? ''}`);
+  return objects.Pod.has(`${namespace}/${labels[LABEL.pod] ?? ''}`);
 }
 
 function adoptedPod(draft: Draft, uid: string, container: ObservedContainer): Pod {
@@ -54,7 +71,10 @@ function adoptedPod(draft: Draft, uid: string, container: ObservedContainer): Po
         ],
       }),
     },
-    spec: replicaSet?.spec.template?.spec ?? declared?.spec ?? { containers: [{ name: 'unknown', image: container.image }] },
+    // Of an unknown template: the Deployment's present one is the nearest there is, and replaces it soon.
+    spec: replicaSet?.spec.template?.spec ??
+      deployment?.spec.template.spec ??
+      declared?.spec ?? { containers: [{ name: 'unknown', image: container.image }] },
   };
 }
 

@@ -3,7 +3,7 @@
  * the pod waits and says for what.
  */
 import { ANNOTATION, HASH_VERSION, LABEL } from '../model/annotations.ts';
-import type { Container, EnvVar, KeySelector, Pod, Service, StringMap } from '../model/objects.ts';
+import type { Container, EnvVar, KeySelector, Pod, Secret, Service, StringMap } from '../model/objects.ts';
 import type { ContainerMount, ContainerSpec } from '../model/operation.ts';
 import { parseQuantity } from '../model/quantity.ts';
 import { decodeBase64Utf8 } from './base64.ts';
@@ -64,6 +64,7 @@ export function networkName(instance: string, namespace: string): string {
 function containerLabels(instance: string, pod: Pod, restartCount: number): Readonly<Record<string, string>> {
   const { metadata } = pod;
   const hostPort = hostPortOf(pod);
+  const restartedAt = metadata.annotations?.[ANNOTATION.restartedAt];
   return {
     [LABEL.instance]: instance,
     [LABEL.namespace]: metadata.namespace ?? 'default',
@@ -75,6 +76,7 @@ function containerLabels(instance: string, pod: Pod, restartCount: number): Read
     [LABEL.restartCount]: String(restartCount),
     [LABEL.podLabels]: labelText(metadata.labels),
     ...(hostPort !== undefined && { [LABEL.hostPort]: String(hostPort) }),
+    ...(restartedAt !== undefined && { [LABEL.restartedAt]: restartedAt }),
   };
 }
 
@@ -156,7 +158,7 @@ function resolveVariable(world: World, pod: Pod, { value, valueFrom }: EnvVar, e
   if (valueFrom === undefined) return expandVariables(value ?? '', env);
   if (valueFrom.configMapKeyRef !== undefined)
     return pick('configmap', valueFrom.configMapKeyRef, configMapValues(world, pod, valueFrom.configMapKeyRef));
-  if (valueFrom.secretKeyRef !== undefined) return pick('secret', valueFrom.secretKeyRef, secretValues(world, pod, valueFrom.secretKeyRef));
+  if (valueFrom.secretKeyRef !== undefined) return secretValue(world, pod, valueFrom.secretKeyRef);
   if (valueFrom.fieldRef !== undefined) return fieldValue(pod, valueFrom.fieldRef.fieldPath);
   return undefined;
 }
@@ -178,11 +180,23 @@ function configMapValues(world: World, pod: Pod, reference: Reference): StringMa
   return configMap?.data ?? {};
 }
 
-function secretValues(world: World, pod: Pod, reference: Reference | undefined): StringMap {
-  if (reference === undefined) return {};
+/** One key only: the others may be large, and no text. */
+function secretValue(world: World, pod: Pod, selector: KeySelector): string | undefined {
+  const encoded = pick('secret', selector, findSecret(world, pod, selector)?.data ?? {});
+  return encoded === undefined ? undefined : decodeBase64Utf8(encoded);
+}
+
+function findSecret(world: World, pod: Pod, reference: Reference): Secret | undefined {
   const secret = world.objects.Secret.get(`${pod.metadata.namespace ?? ''}/${reference.name}`);
   if (secret === undefined && reference.optional !== true) throw new Unresolved(`secret/${reference.name} is missing`);
-  return Object.fromEntries(Object.entries(secret?.data ?? {}).map(([key, value]) => [key, decodeBase64Utf8(value)]));
+  return secret;
+}
+
+function secretValues(world: World, pod: Pod, reference: Reference | undefined): StringMap {
+  if (reference === undefined) return {};
+  return Object.fromEntries(
+    Object.entries(findSecret(world, pod, reference)?.data ?? {}).map(([key, value]) => [key, decodeBase64Utf8(value)]),
+  );
 }
 
 const LABEL_PATH = /^metadata\.(labels|annotations)\['([^']+)'\]$/;

@@ -21,6 +21,8 @@ export interface ReplicaSetTarget {
   readonly replicaSet: ReplicaSet;
   readonly deployment: Deployment;
   readonly wanted: number;
+  /** Of an earlier template. */
+  readonly isOutdated: boolean;
   /** How many ports of a pinned range its pods may use, from the first. */
   readonly allowedPorts: number;
   readonly cause: string;
@@ -36,7 +38,10 @@ export function reconcileDeployment(draft: Draft, deployment: Deployment, replic
   const isPaused = deployment.spec.paused === true;
   if (current === undefined && !(isPaused && replicaSets.length > 0)) {
     current = makeReplicaSet(deployment, nextRevision(replicaSets), 0);
-    draft.create(current, `deployment ${deployment.metadata.name} has a new pod template`);
+    const cause = `deployment ${deployment.metadata.name} has a new pod template`;
+    // One of an earlier Deployment of this name may be there still.
+    if (draft.replicaSets.has(keyOf(current))) draft.update(current, cause);
+    else draft.create(current, cause);
   } else if (current === undefined) {
     current = newest(replicaSets);
   } else if (!isPaused && revisionOf(current) < nextRevision(replicaSets) - 1) {
@@ -76,6 +81,7 @@ function planStep(
     active.filter(({ pod }) => hashOf(pod) !== hash),
   );
   const terminating = pods.length - active.length;
+  const displaced = displacedPods(deployment, replicas, active, hash);
   if (deployment.spec.strategy?.type === 'Recreate') {
     const terminatingOld = pods.filter(({ pod, isTerminating }) => isTerminating && hashOf(pod) !== hash).length;
     return { ...recreate(replicas, oldPods.active, terminatingOld), isRollingOut: oldPods.active > 0, blocked: undefined };
@@ -87,8 +93,9 @@ function planStep(
     oldPods,
     terminating,
     freePorts: freePortsOf(deployment, pods),
-    displaced: displacedPods(deployment, replicas, active, hash),
-    isRollingOut: memory?.isRollingOut ?? false,
+    displaced,
+    // A gap below a pod beyond the ports is left by a rollout whose end this process has not seen.
+    isRollingOut: (memory?.isRollingOut ?? false) || (displaced > 0 && newPods.active - displaced < replicas),
   });
 }
 
@@ -141,12 +148,13 @@ function targets(
   for (const { replicaSet, pods: own } of order) {
     const goes = Math.min(toRemove, own.length);
     toRemove -= goes;
-    result.push({ replicaSet, deployment, wanted: own.length - goes, allowedPorts, cause });
+    result.push({ replicaSet, deployment, wanted: own.length - goes, isOutdated: true, allowedPorts, cause });
   }
   result.push({
     replicaSet: current,
     deployment,
     wanted: step.newWanted,
+    isOutdated: false,
     allowedPorts,
     cause: step.isRollingOut ? cause : `deployment ${deployment.metadata.name} wants ${replicas} replica${replicas === 1 ? '' : 's'}`,
   });
@@ -207,7 +215,7 @@ function writeStatus(
   const isComplete = updated.length === replicas && active.length === replicas && available.length === replicas;
   const deadlineMs = (deployment.spec.progressDeadlineSeconds ?? LIMITS.defaultProgressDeadlineSeconds) * 1000;
   const isOverdue = !isComplete && memory !== undefined && nowMs - memory.progressedAtMs > deadlineMs;
-  if (!isComplete && memory !== undefined) draft.wakeAt(memory.progressedAtMs + deadlineMs + 1);
+  if (!isComplete && !isOverdue && memory !== undefined) draft.wakeAt(memory.progressedAtMs + deadlineMs + 1);
   const conditions = [
     isAvailableEnough
       ? condition('Available', 'True', 'MinimumReplicasAvailable', 'Deployment has minimum availability.')

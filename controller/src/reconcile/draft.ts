@@ -134,6 +134,8 @@ export class Draft {
 
   /** Asks for another pass at a time (monotonic milliseconds); the earliest wins. */
   wakeAt(atMs: number): void {
+    // The past is now, and now is what this pass is for: asking for it again would only make the loop spin.
+    if (atMs <= this.world.nowMs) return;
     if (this.#wakeAtMs === undefined || atMs < this.#wakeAtMs) this.#wakeAtMs = atMs;
   }
 

@@ -32,8 +32,6 @@ const FRESH: PodMemory = {
   restartCount: 0,
   lastTermination: undefined,
   terminatingSinceMs: undefined,
-  isPreStopDone: false,
-  savedLogs: [],
   statusDigest: '',
 };
 
@@ -83,7 +81,6 @@ function rememberContainer(memory: PodMemory, current: ObservedContainer | undef
     readySinceMs: undefined,
     readyForMs: 0,
     restartCount: restartCountOf(current),
-    isPreStopDone: false,
   };
 }
 

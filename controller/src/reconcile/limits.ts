@@ -19,6 +19,8 @@ export const LIMITS = {
   /** A failed operation is tried again after this, doubling up to the most. */
   retryFirstMs: 250,
   retryMostMs: 30_000,
+  /** A container that cannot be started so often is made anew: its network or a mount may have gone since it was created. */
+  startsMost: 3,
 } as const;
 
 /** When an operation that failed `count` times may be tried again. */

@@ -152,13 +152,17 @@ function discard(draft: Draft, health: PodHealth, container: ObservedContainer):
 function remove(draft: Draft, health: PodHealth, container: ObservedContainer, cause: string): void {
   if (container.phase === 'removing') return;
   const hasRun = container.startedAtMs > 0;
-  if (hasRun && !health.memory.savedLogs.includes(container.id)) {
-    const isStarted = draft.operate({ verb: 'SaveLogs', ...target(health, container), podUid: health.uid, cause });
-    // Asked for once: a failure to save must not keep the container for ever.
-    if (isStarted) health.memory = { ...health.memory, savedLogs: [...health.memory.savedLogs.slice(-3), container.id] };
+  if (hasRun && !isDone(draft, 'SaveLogs', container)) {
+    draft.operate({ verb: 'SaveLogs', ...target(health, container), podUid: health.uid, cause });
     return;
   }
   draft.operate({ verb: 'RemoveContainer', ...target(health, container), cause });
+}
+
+/** Done, or tried in vain: neither logs that cannot be saved nor a hook that fails may keep a container for ever. */
+function isDone(draft: Draft, verb: 'SaveLogs' | 'RunPreStop', { id }: ObservedContainer): boolean {
+  const { doneOnce, failures } = draft.world.observed;
+  return doneOnce.has(`${verb} ${id}`) || failures.get(`container:${id}`)?.verb === verb;
 }
 
 function terminate(draft: Draft, health: PodHealth): void {
@@ -182,9 +186,8 @@ function stop(draft: Draft, health: PodHealth, container: ObservedContainer): vo
   const graceMs = (pod.spec.terminationGracePeriodSeconds ?? LIMITS.defaultGraceSeconds) * 1000;
   if (!isDrained(draft, health, container, graceMs)) return;
   const preStop = pod.spec.containers[0]?.lifecycle?.preStop?.exec?.command;
-  if (preStop !== undefined && !memory.isPreStopDone) {
-    const isStarted = draft.operate({ verb: 'RunPreStop', ...target(health, container), command: preStop, timeoutMs: graceMs, cause });
-    if (isStarted) health.memory = { ...memory, isPreStopDone: true };
+  if (preStop !== undefined && !isDone(draft, 'RunPreStop', container)) {
+    draft.operate({ verb: 'RunPreStop', ...target(health, container), command: preStop, timeoutMs: graceMs, cause });
     return;
   }
   if (!draft.operate({ verb: 'StopContainer', ...target(health, container), graceMs, cause })) {

@@ -41,11 +41,16 @@ function writeReplicas(draft: Draft, { replicaSet, wanted, deployment, cause }: 
   return updated;
 }
 
-function retire(draft: Draft, { wanted, cause }: ReplicaSetTarget, active: readonly PodHealth[]): void {
-  const ranked = [...active].sort(goesFirst);
+function retire(draft: Draft, { wanted, cause, isOutdated }: ReplicaSetTarget, active: readonly PodHealth[]): void {
+  const ranked = [...active].sort(isOutdated ? outdatedGoesFirst : goesFirst);
   for (const { pod } of ranked.slice(0, active.length - wanted)) {
     draft.update({ ...pod, metadata: { ...pod.metadata, deletionTimestamp: draft.timestamp } }, cause);
   }
+}
+
+/** In a rollout the old pods that do not serve go first: the bounds count on those that do. */
+function outdatedGoesFirst(a: PodHealth, b: PodHealth): number {
+  return Number(a.isReady) - Number(b.isReady) || goesFirst(a, b);
 }
 
 /** Pinned: highest port first. Otherwise: without a container, not ready, ready for the shortest time, highest number. */

@@ -7,6 +7,7 @@
  *   5. a probe wants a restart                      -> condemned
  */
 import { ANNOTATION } from '../model/annotations.ts';
+import { keyOf } from '../model/objects.ts';
 import type { Deployment, ObjectKey } from '../model/objects.ts';
 import type { ProbeVerdict } from '../model/observed.ts';
 import type { Draft } from './draft.ts';
@@ -88,6 +89,10 @@ function causeOfRestart(
 ): string | undefined {
   const { current, pod } = health;
   if (current === undefined) return undefined;
+  const failure = draft.world.observed.failures.get(`container:${current.id}`);
+  if (current.phase === 'created' && failure?.verb === 'StartContainer' && failure.count >= LIMITS.startsMost) {
+    return `it could not be started ${failure.count} times: ${failure.message}`;
+  }
   if (current.phase === 'exited' || current.phase === 'dead') {
     const policy = pod.spec.restartPolicy ?? 'Always';
     if (policy === 'Never' || (policy === 'OnFailure' && current.exitCode === 0)) return undefined;
@@ -142,11 +147,15 @@ export function dependenciesOf(deployment: Deployment): readonly ObjectKey[] {
   const text =
     deployment.spec.template.metadata?.annotations?.[ANNOTATION.dependsOn] ?? deployment.metadata.annotations?.[ANNOTATION.dependsOn];
   if (text === undefined) return [];
-  return text
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== '')
-    .map((item) => `${deployment.metadata.namespace ?? ''}/${item.replace(/^deployment(s|\.apps)?\//, '')}`);
+  return (
+    text
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== '')
+      .map((item) => `${deployment.metadata.namespace ?? ''}/${item.replace(/^deployment(s|\.apps)?\//, '')}`)
+      // Nobody waits for itself.
+      .filter((key) => key !== keyOf(deployment))
+  );
 }
 
 function suspendedByDependency(draft: Draft, deployment: Deployment): string | undefined {
@@ -170,7 +179,7 @@ function suspendedByDependency(draft: Draft, deployment: Deployment): string | u
 
 /** The dependency that has to answer first, if any. */
 function unaskedDependency(draft: Draft, deployment: Deployment, failed: ProbeVerdict): string | undefined {
-  const key = dependenciesOf(deployment).find((dependency) => !wasAskedSince(draft, dependency, failed.lastResultAtMs));
+  const key = dependenciesOf(deployment).find((dependency) => !wasAskedSince(draft, dependency, failed.sinceMs));
   return key === undefined ? undefined : `deployment/${key.slice(key.indexOf('/') + 1)}`;
 }
 

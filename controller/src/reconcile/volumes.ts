@@ -12,7 +12,8 @@ import { canonicalJson, shortDigest } from './digest.ts';
 import type { World } from './world.ts';
 
 export function volumeName(instance: string, namespace: string, claim: string): string {
-  return instance === 'default' ? `coxswain-${namespace}-${claim}` : `coxswain-${instance}-${namespace}-${claim}`;
+  // No Kubernetes name has an underscore in it: no two claims share a volume.
+  return instance === 'default' ? `coxswain-${namespace}_${claim}` : `coxswain-${instance}_${namespace}_${claim}`;
 }
 
 export function emptyDirName(instance: string, pod: Pod, volume: string): string {

@@ -50,8 +50,6 @@ export interface PodMemory {
     { readonly containerId: string; readonly exitCode: number; readonly reason: string; readonly finishedAtMs: number } | undefined;
   /** Since when the pod is terminating: the drain deadline counts from here. */
   readonly terminatingSinceMs: number | undefined;
-  readonly isPreStopDone: boolean;
-  readonly savedLogs: readonly string[];
   /** What the last written status said, to write it only on a change. */
   readonly statusDigest: string;
 }

@@ -4,8 +4,9 @@
  */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { closeSync, openSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, copyFileSync, openSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { EXIT_FATAL } from './exit-codes.ts';
 
 export interface SupervisedProcess {
@@ -30,12 +31,16 @@ const RESTART_MOST_MS = 5_000;
 const STABLE_MS = 10_000;
 const STOP_GRACE_MS = 15_000;
 const LOG_MOST_BYTES = 10 * 1024 * 1024;
+const LOG_CHECK_MS = 60_000;
 
 /** Resolves when every process has ended after the signal, or when one says that it cannot run. Returns the exit code. */
 export async function supervise(options: SupervisorOptions): Promise<number> {
   const stopAll = new AbortController();
   const signal = AbortSignal.any([options.signal, stopAll.signal]);
   const pidFile = join(options.home, 'supervisor.pid');
+  const turning = setInterval(() => {
+    for (const { name } of options.processes) turnOver(options.logDirectory, name);
+  }, LOG_CHECK_MS);
   writeFileSync(pidFile, `${process.pid}\n`, { mode: 0o644 });
   const codes = await Promise.all(
     options.processes.map(async (supervised) => {
@@ -44,6 +49,7 @@ export async function supervise(options: SupervisorOptions): Promise<number> {
       return code;
     }),
   );
+  clearInterval(turning);
   rmSync(pidFile, { force: true });
   return codes.find((code) => code !== 0) ?? 0;
 }
@@ -90,27 +96,24 @@ function ended(child: ChildProcess, signal: AbortSignal): Promise<number> {
   });
 }
 
-/** The log is turned over at a start when it has grown large; one older log is kept. */
-function openLog(directory: string, name: string): number {
+/** A log that has grown large is copied away and cut; the process goes on appending. One older log is kept. */
+function turnOver(directory: string, name: string): void {
   const path = join(directory, `${name}.log`);
   try {
-    if (statSync(path).size > LOG_MOST_BYTES) renameSync(path, `${path}.1`);
+    if (statSync(path).size <= LOG_MOST_BYTES) return;
+    copyFileSync(path, `${path}.1`);
+    truncateSync(path);
   } catch {
-    // There is no log yet.
+    // There is no log yet, or no room for a copy: the next turn tries again.
   }
-  return openSync(path, 'a', 0o600);
 }
 
+function openLog(directory: string, name: string): number {
+  turnOver(directory, name);
+  return openSync(join(directory, `${name}.log`), 'a', 0o600);
+}
+
+/** Ends early, and without leaving a listener behind, when the signal aborts. */
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener(
-      'abort',
-      () => {
-        clearTimeout(timer);
-        resolve();
-      },
-      { once: true },
-    );
-  });
+  await sleep(ms, undefined, { signal }).catch(() => undefined);
 }

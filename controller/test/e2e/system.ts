@@ -7,14 +7,14 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writ
 import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { PlanReport, StatusReport } from '../../src/api/control-plane-port.ts';
 import type { Deployment, Event, KubernetesObject, Pod } from '../../src/model/objects.ts';
 import { DockerRuntime } from '../../src/runtime/docker-runtime.ts';
 import type { ListedContainer } from '../../src/runtime/container-runtime.ts';
 import { eventually } from '../eventually.ts';
 
-const repositoryDir = fileURLToPath(new URL('../../..', import.meta.url));
+/** Where commands are run from: the benchmarks are compiled elsewhere, so this file's own place says nothing. */
+const repositoryDir = process.cwd();
 const script = join(repositoryDir, 'controller/dist/main.js');
 
 export interface Reply {

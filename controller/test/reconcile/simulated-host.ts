@@ -44,6 +44,7 @@ export class SimulatedHost {
   readonly probes = new Map<string, ObservedProbes>();
   readonly failures = new Map<string, OperationFailure>();
   readonly busy = new Set<string>();
+  readonly doneOnce = new Set<string>();
   readonly inFlight = new Map<string, number>();
   routed = new Set<string>();
   isIngressConnected = true;
@@ -101,6 +102,7 @@ export class SimulatedHost {
         ingress: { isConnected: this.isIngressConnected, routedEndpointIds: this.routed, inFlight: this.inFlight },
         busySubjects: this.busy,
         failures: this.failures,
+        doneOnce: this.doneOnce,
       },
     };
   }
@@ -258,6 +260,10 @@ export class SimulatedHost {
         return;
       case 'RemoveContainer':
         this.containers.delete(operation.containerId);
+        return;
+      case 'SaveLogs':
+      case 'RunPreStop':
+        this.doneOnce.add(`${operation.verb} ${operation.containerId}`);
         return;
       default:
         return;

@@ -1,0 +1,79 @@
+/** The peer of the benchmarks: the same image run by bare engine calls, with nobody steering. Its containers carry a label of their own. */
+import { connect } from 'node:net';
+import { request } from 'node:http';
+import type { ContainerSpec } from '../src/model/operation.ts';
+import type { ContainerRuntime } from '../src/runtime/container-runtime.ts';
+
+/** Few enough that asking ten ports at once does not slow down what is measured. */
+const POLL_MS = 10;
+const signal = (): AbortSignal => AbortSignal.timeout(60_000);
+
+/** What a container of the acts Deployment is made of, without Coxswain's labels and names. */
+export async function bareSpec(
+  runtime: ContainerRuntime,
+  containerId: string,
+  network: string,
+): Promise<Omit<ContainerSpec, 'name' | 'ports'>> {
+  const environment = await runtime.readEnvironment(containerId, signal());
+  return {
+    image: 'acts:latest',
+    env: environment.filter((entry) => !entry.startsWith('PATH=')),
+    labels: { 'coxswain.dev/bench': String(process.pid) },
+    hostname: 'bare',
+    user: '65532',
+    network,
+    networkAliases: [],
+    mounts: [],
+    isRootReadOnly: true,
+    isPrivileged: false,
+    isPrivilegeEscalationAllowed: false,
+    capabilitiesAdded: [],
+    capabilitiesDropped: ['ALL'],
+    memoryBytes: 512 * 1024 * 1024,
+    nanoCpus: 0,
+    cpuShares: 0,
+  };
+}
+
+/** `docker run` as two engine calls. Resolves with the container id. */
+export async function bareRun(runtime: ContainerRuntime, spec: Omit<ContainerSpec, 'name' | 'ports'>, port: number): Promise<string> {
+  const ports = [{ containerPort: 8080, protocol: 'tcp', hostIp: '127.0.0.1', hostPort: port }];
+  const id = await runtime.createContainer({ ...spec, name: `bare-${process.pid}-${port}`, ports }, signal());
+  await runtime.startContainer(id, signal());
+  return id;
+}
+
+export async function bareRemove(runtime: ContainerRuntime, id: string): Promise<void> {
+  await runtime.removeContainer(id, signal());
+}
+
+/** Resolves when the port answers 200, asked anew every 10 ms on a connection of its own. Rejects after a minute. */
+export async function untilHealthy(port: number): Promise<void> {
+  const deadline = Date.now() + 60_000;
+  while ((await statusOf(port)) !== 200) {
+    if (Date.now() > deadline) throw new Error(`port ${port} did not answer 200 within a minute`);
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+function statusOf(port: number): Promise<number> {
+  return new Promise((resolve) => {
+    const call = request(
+      {
+        host: '127.0.0.1',
+        port,
+        path: '/api/v1/_health',
+        agent: false,
+        timeout: 2_000,
+        createConnection: () => connect(port, '127.0.0.1'),
+      },
+      (response) => {
+        response.resume();
+        resolve(response.statusCode ?? 0);
+      },
+    );
+    call.on('timeout', () => call.destroy());
+    call.on('error', () => resolve(0));
+    call.end();
+  });
+}

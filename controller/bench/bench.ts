@@ -1,0 +1,55 @@
+/** `make bench`: the figures the project promises, as ratios to a peer run in the same minute. `make bench ONLY=heal` runs one part. */
+import { execFileSync } from 'node:child_process';
+import { cpus, totalmem } from 'node:os';
+import { benchReconcile } from './reconcile.bench.ts';
+import { benchHeal, benchRest, benchScale, withSystem } from './system.bench.ts';
+import type { HealFigure } from './system.bench.ts';
+
+const only = process.argv[2];
+const wants = (part: string): boolean => only === undefined || only === '' || only === part;
+
+function commit(): string {
+  return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
+}
+
+function tellHeal(figure: HealFigure, allowedMs: number): void {
+  const { title, crashes, medianMs, p90Ms, bareMedianMs, gets, failedGets } = figure;
+  const over = medianMs - bareMedianMs;
+  console.log(
+    `heal, ${title} (${crashes} crashes): median ${medianMs.toFixed(0)} ms, p90 ${p90Ms.toFixed(0)} ms; bare Docker ${bareMedianMs.toFixed(0)} ms`,
+  );
+  console.log(
+    `  ratio ${(medianMs / bareMedianMs).toFixed(2)}, over bare ${over.toFixed(0)} ms (must: at most ${allowedMs}); failed GETs ${failedGets} of ${gets}`,
+  );
+}
+
+console.log(
+  `machine: ${cpus().length} x ${cpus()[0]?.model ?? '?'}, ${Math.round(totalmem() / 2 ** 30)} GB; node ${process.version}; commit ${commit()}`,
+);
+if (wants('reconcile')) {
+  for (const { pods, convergedMs, createMs } of benchReconcile()) {
+    console.log(
+      `reconcile ${pods} pods: converged ${convergedMs.toFixed(0)} ms (${((convergedMs / pods) * 1000).toFixed(1)} us a pod), all to create ${createMs.toFixed(0)} ms (${((createMs / pods) * 1000).toFixed(1)} us a pod)`,
+    );
+  }
+}
+if (wants('heal') || wants('scale') || wants('rest')) {
+  await withSystem(async (system) => {
+    if (wants('heal')) {
+      tellHeal(await benchHeal(system, 'one of 3 replicas, no traffic', { replicas: 3, perSecond: 0 }), 600);
+      tellHeal(await benchHeal(system, 'one of 3 replicas, 100 GET/s', { replicas: 3, perSecond: 100 }), 200);
+      tellHeal(await benchHeal(system, 'the only replica, 100 GET/s', { replicas: 1, perSecond: 100 }), 200);
+    }
+    if (wants('scale')) {
+      const { coxswainMs, bareMs } = await benchScale(system);
+      console.log(
+        `scale 1 -> 10: ${coxswainMs.toFixed(0)} ms; ten concurrent bare runs ${bareMs.toFixed(0)} ms; ratio ${(coxswainMs / bareMs).toFixed(2)} (must: at most 1.3)`,
+      );
+    }
+    if (wants('rest')) {
+      const figures = await benchRest(system);
+      for (const { process: name, cpuPercent, pssMb } of figures)
+        console.log(`at rest, 10 replicas: ${name} ${cpuPercent.toFixed(2)} % of a core, ${pssMb.toFixed(0)} MB PSS`);
+    }
+  });
+}
