@@ -105,7 +105,9 @@ export class CountedRequests {
     };
   }
 
+  /** A record of another shape (a later or earlier version wrote it) is as good as none. */
   load(key: CounterKey, record: CounterRecord): void {
+    if (!Array.isArray(record.runs)) return;
     if (record.bootId !== this.#bootId) {
       // The machine was rebooted: times of the old boot mean nothing now. Disarmed, under a new generation.
       this.#counters.set(key, newCounter(record.armGeneration + 1));
