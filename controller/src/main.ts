@@ -65,6 +65,11 @@ function tellFatal(logger: Logger, error: unknown): void {
   process.stderr.write(`coxswain: ${message}\n`);
 }
 
+/** A process that failed to start must end, whatever it had begun: the supervisor starts it again. */
+function exitWith(code: number): never {
+  process.exit(code);
+}
+
 async function run(settings: Settings): Promise<void> {
   const [{ runControlPlane }, { InstanceLocked }] = await Promise.all([
     import('./loop/control-plane.ts'),
@@ -75,7 +80,7 @@ async function run(settings: Settings): Promise<void> {
     await runControlPlane({ ...(await controlPlaneOptions(settings, logger)), teardown: 'none' });
   } catch (error) {
     tellFatal(logger, error);
-    process.exitCode = error instanceof InstanceLocked ? EXIT_FATAL : 1;
+    exitWith(error instanceof InstanceLocked ? EXIT_FATAL : 1);
   }
 }
 
@@ -93,7 +98,7 @@ async function ingress(settings: Settings): Promise<void> {
     });
   } catch (error) {
     tellFatal(logger, error);
-    process.exitCode = error instanceof IngressError ? EXIT_FATAL : 1;
+    exitWith(error instanceof IngressError ? EXIT_FATAL : 1);
   }
 }
 

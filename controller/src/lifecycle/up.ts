@@ -21,6 +21,8 @@ export interface UpOptions {
 }
 
 const POLL_MS = 100;
+/** The API answers before anything else is done; Docker starting under it may take a while. */
+const ANSWER_MS = 45_000;
 interface List<T> {
   readonly items: readonly T[];
 }
@@ -74,7 +76,12 @@ async function untilAnswered(
     }
     // The pid file is there a moment after the start.
     if (Date.now() - startedAt > 3_000 && findSupervisor(place) === undefined) throw await notStarted(settings.home);
-    if (Date.now() > deadline) throw new CliError(EXIT_CODE.failed, `the control plane does not answer; see ${settings.home}/log`);
+    if (Date.now() > Math.min(deadline, startedAt + ANSWER_MS)) {
+      throw new CliError(
+        EXIT_CODE.failed,
+        `the control plane does not answer; the end of ${settings.home}/log/control-plane.log:\n${await logTail(settings.home, 'control-plane')}`,
+      );
+    }
     await pause(POLL_MS);
   }
 }

@@ -10,7 +10,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Server } from 'node:net';
 import type { Logger } from 'pino';
 import { startApiServer } from '../api/api-server.ts';
-import type { ApiServer } from '../api/api-server.ts';
 import { Executor } from '../execute/executor.ts';
 import { monotonicNow, monotonicClock } from './monotonic.ts';
 import { ManifestDirectory } from '../manifest/manifest-directory.ts';
@@ -81,43 +80,58 @@ export async function runControlPlane(options: ControlPlaneOptions): Promise<voi
   const lock = await lockInstance(instance, engine.id, { pid: process.pid, home, since: new Date().toISOString() });
   // Many wait for the end of this one signal: that is no leak.
   setMaxListeners(0, signal);
-  const { store, reports } = await ObjectStore.open({ directory: join(home, 'state'), logger });
   const stopping = new AbortController();
   const running = AbortSignal.any([signal, stopping.signal]);
   setMaxListeners(0, running);
-  const parts = assemble(options, engine, store, reports, running);
-  let api: ApiServer | undefined;
-  const background = [parts.observer.watch(running)];
+  const closers: (() => Promise<unknown>)[] = [() => closeLock(lock)];
   try {
-    if (teardown === 'none') {
-      await takeManifests(parts);
-      const port = new ControlPlanePortImplementation(parts);
-      api = await startApiServer({ store, port, logger, version: options.version, socketPath: join(home, 'api.sock') });
-      parts.loop.bus.on('pass', () => port.noteClaims());
-      background.push(saveCounts(parts, running));
-    } else {
-      const giveUpAtMs = monotonicNow() + CONTROL_LIMITS.teardownMs;
-      parts.loop.bus.on('pass', ({ operations, waits }) => {
-        if (monotonicNow() > giveUpAtMs) stopping.abort(new TeardownError(waits.map(({ resource, text }) => `${resource}: ${text}`)));
-        if (operations.length > 0 || parts.observer.containers.size > 0 || parts.observer.networks.size > 0) return;
-        if (teardown === 'purge' && parts.observer.volumes.size > 0) return;
-        stopping.abort();
-      });
-    }
+    const { store, reports } = await ObjectStore.open({ directory: join(home, 'state'), logger });
+    closers.push(() => store.close());
+    const parts = assemble(options, engine, store, reports, running);
+    const watching = parts.observer.watch(running);
+    closers.push(
+      () => Promise.allSettled([watching]),
+      () => parts.manifests.stop(),
+    );
+    if (teardown === 'none') closers.push(await serve(parts, running));
+    else endWhenGone(parts, stopping);
     logger.info({ instance, engine: engine.version, pid: process.pid, teardown }, 'control plane started');
     await parts.loop.run(running);
     if (stopping.signal.reason instanceof TeardownError) throw stopping.signal.reason;
     if (teardown !== 'none' && signal.aborted) throw new TeardownError(['it was interrupted']);
   } finally {
+    // Whatever was begun ends, also when the start failed half-way: a process that lives on would hold the lock and do nothing.
     stopping.abort();
-    await api?.close();
-    await parts.manifests.stop();
-    await Promise.allSettled(background);
-    parts.autoscaling.save(monotonicNow());
-    await store.close();
-    await closeLock(lock);
+    for (const close of closers.reverse()) await close();
     logger.info('control plane stopped');
   }
+}
+
+/** Manifests, API and counts, for as long as the signal lasts. Returns what ends them. */
+async function serve(parts: ControlPlaneParts, signal: AbortSignal): Promise<() => Promise<unknown>> {
+  const { options, store, loop, autoscaling } = parts;
+  const { logger, version, home } = options;
+  await takeManifests(parts);
+  const port = new ControlPlanePortImplementation(parts);
+  const api = await startApiServer({ store, port, logger, version, socketPath: join(home, 'api.sock') });
+  loop.bus.on('pass', () => port.noteClaims());
+  const saving = saveCounts(parts, signal);
+  return async () => {
+    await api.close();
+    await saving;
+    autoscaling.save(monotonicNow());
+  };
+}
+
+/** A teardown is over when nothing of the instance is left, or when too long nothing could be done about the rest. */
+function endWhenGone({ options, loop, observer }: ControlPlaneParts, stopping: AbortController): void {
+  const giveUpAtMs = monotonicNow() + CONTROL_LIMITS.teardownMs;
+  loop.bus.on('pass', ({ operations, waits }) => {
+    if (monotonicNow() > giveUpAtMs) stopping.abort(new TeardownError(waits.map(({ resource, text }) => `${resource}: ${text}`)));
+    if (operations.length > 0 || observer.containers.size > 0 || observer.networks.size > 0) return;
+    if (options.teardown === 'purge' && observer.volumes.size > 0) return;
+    stopping.abort();
+  });
 }
 
 function assemble(

@@ -107,7 +107,7 @@ export class CountedRequests {
 
   /** A record of another shape (a later or earlier version wrote it) is as good as none. */
   load(key: CounterKey, record: CounterRecord): void {
-    if (!Array.isArray(record.runs)) return;
+    if (!isRuns(record.runs)) return;
     if (record.bootId !== this.#bootId) {
       // The machine was rebooted: times of the old boot mean nothing now. Disarmed, under a new generation.
       this.#counters.set(key, newCounter(record.armGeneration + 1));
@@ -135,6 +135,10 @@ export class CountedRequests {
     if (counter === undefined) this.#counters.set(key, (counter = newCounter(0)));
     return counter;
   }
+}
+
+function isRuns(runs: unknown): boolean {
+  return Array.isArray(runs);
 }
 
 function bucketsOf({ runs }: Counter, runId: string): Buckets {
