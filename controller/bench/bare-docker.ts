@@ -48,18 +48,18 @@ export async function bareRemove(runtime: ContainerRuntime, id: string): Promise
 }
 
 /**
- * Resolves when the port answers 200: a new request on a connection of its own every 10 ms, whatever became of those before. One that is
+ * Resolves when the port answers 200: a new request on a connection of its own every `everyMs`, whatever became of those before. One that is
  * sent while the container is being started may hang for a second (docker-proxy's SYN is lost before the network is up), and says nothing
  * about when the port first answers. Rejects after a minute.
  */
-export async function untilHealthy(port: number): Promise<void> {
+export async function untilHealthy(port: number, everyMs = POLL_MS): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const finish = (settle: () => void): void => {
       clearInterval(asking);
       clearTimeout(deadline);
       settle();
     };
-    const asking = setInterval(() => void statusOf(port).then((status) => status === 200 && finish(resolve)), POLL_MS);
+    const asking = setInterval(() => void statusOf(port).then((status) => status === 200 && finish(resolve)), everyMs);
     const deadline = setTimeout(() => finish(() => reject(new Error(`port ${port} did not answer 200 within a minute`))), 60_000);
   });
 }
