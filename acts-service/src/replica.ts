@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from './config.ts';
 import { limits } from './limits.ts';
+import { answerClientErrors } from './raw-target.ts';
 import { RequestGate } from './request-gate.ts';
 
 export interface Replica {
@@ -17,6 +18,7 @@ export interface Replica {
 export async function startReplica(config: Config): Promise<Replica> {
   const gate = new RequestGate();
   const server = createServer({ maxHeaderSize: limits.headerBytes, keepAliveTimeout: limits.keepAliveTimeoutMs }, gate.handle);
+  answerClientErrors(server);
   // Opened, and never a request on them: Node counts these as busy, so they would hold a shutdown up until the grace time.
   const silent = new Set<Socket>();
   server.on('connection', (socket: Socket) => {

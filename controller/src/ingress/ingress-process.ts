@@ -8,6 +8,7 @@ import { createServer, type IncomingMessage, type Server, ServerResponse } from 
 import type { AddressInfo, ListenOptions, Server as NetServer, Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { ControlServer } from './control-server.ts';
+import { answerClientErrors } from './raw-target.ts';
 import { DataPlane } from './data-plane.ts';
 import { IngressApp } from './ingress-app.ts';
 import {
@@ -111,6 +112,7 @@ function createPublicServer(plane: DataPlane, logger: Logger, upgraded: Set<Sock
     onRequest,
   );
   server.maxConnections = CLIENT_CONNECTIONS;
+  answerClientErrors(server);
   // "100 Continue" is the endpoint's to say.
   server.on('checkContinue', onRequest);
   server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {

@@ -2,10 +2,24 @@
  * The mission's scenario, on real Docker through the shipped manifests: one replica; 20 requests in a window make two; requests alternate;
  * a crashed replica comes back on its port; a quiet window makes one again. The window is the test's to choose.
  */
+import { connect } from 'node:net';
 import { expect } from 'chai';
 import { eventually } from '../eventually.ts';
 import { postAct, prepare } from './acts.ts';
 import { System } from './system.ts';
+
+/** A GET whose target goes out byte for byte. Resolves with the answer's head. */
+function rawGet(port: number, target: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(`GET ${target} HTTP/1.1\r\nHost: localhost\r\n\r\n`));
+    socket.setEncoding('utf8');
+    socket.once('data', (head: string) => {
+      socket.destroy();
+      resolve(head);
+    });
+    socket.once('error', reject);
+  });
+}
 
 export function describeMission(
   title: string,
@@ -77,6 +91,12 @@ export function describeMission(
           },
         ]);
       }
+    });
+
+    it('takes a raw category name in the URL, as the first mobile app sends it, through the ingress and directly', async () => {
+      expect((await system.http('POST', '/api/v1/categories', ['good deeds \u00e9'])).status).to.equal(201);
+      const target = '/api/v1/categories/good deeds \u00e9/acts/size';
+      for (const port of [system.ingressPort, system.basePort]) expect(await rawGet(port, target)).to.match(/^HTTP\/1\.1 204 /);
     });
 
     it('replaces a crashed replica on its port with a new container', async () => {
