@@ -174,9 +174,12 @@ describe('hostile requests', () => {
       'GET\r\n\r\n',
       'GET / HTTP/9.9\r\n\r\n',
       'POST /api/v1/acts HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n',
-      'GET /a b HTTP/1.1\r\nHost: x\r\n\r\n',
+      'POST /a b HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n',
+      'GET /a b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
     ];
     for (const bytes of broken) expect(await callRaw(system.acts.url, bytes)).to.match(/^HTTP\/1.1 400 /);
+    // A raw target without a body is no broken HTTP here: the first mobile app writes names into the URL as they are.
+    expect(await callRaw(system.acts.url, 'GET /a b HTTP/1.1\r\nHost: x\r\n\r\n')).to.match(/^HTTP\/1.1 404 /);
     const huge = await callRaw(system.acts.url, `GET /${'x'.repeat(100_000)} HTTP/1.1\r\nHost: x\r\n\r\n`);
     expect(huge).to.match(/^HTTP\/1.1 431 /);
     expect((await call(system.acts.url, 'GET', '/api/v1/_health')).status).to.equal(200);
