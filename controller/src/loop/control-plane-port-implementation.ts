@@ -19,8 +19,8 @@ import { formatManifestProblem } from '../manifest/manifest-error.ts';
 import type { ManifestError, ManifestWarning } from '../manifest/manifest-error.ts';
 import { formatPath } from '../manifest/finding.ts';
 import { isWarningCode, readObject } from '../manifest/parse-manifests.ts';
-import { isDeclarableKind, readManifestSchemas } from '../manifest/manifest-schemas.ts';
-import { ANNOTATION } from '../model/annotations.ts';
+import { isDeclarableKind } from '../manifest/manifest-schemas.ts';
+import { ANNOTATION, LABEL } from '../model/annotations.ts';
 import { formatReference } from '../model/objects.ts';
 import type { Condition, KubernetesObject, ObjectKey, Pod } from '../model/objects.ts';
 import { formatOperation } from '../model/operation.ts';
@@ -34,7 +34,6 @@ type IngressReport = Extract<FromIngress, { readonly type: 'report' }>;
 
 export class ControlPlanePortImplementation implements ControlPlanePort {
   readonly #parts: ControlPlaneParts;
-  readonly #schemas = readManifestSchemas();
   #report: IngressReport | undefined;
 
   constructor(parts: ControlPlaneParts) {
@@ -162,7 +161,7 @@ export class ControlPlanePortImplementation implements ControlPlanePort {
   validate(object: KubernetesObject): readonly string[] {
     if (!isDeclarableKind(object.kind)) return [];
     const { isHostPathAllowed, isPrivilegedAllowed } = this.#parts.options;
-    const { findings } = readObject(withoutWritten(object), { schemas: this.#schemas, isHostPathAllowed, isPrivilegedAllowed });
+    const { findings } = readObject(withoutWritten(object), { schemas: this.#parts.schemas, isHostPathAllowed, isPrivilegedAllowed });
     return findings
       .filter(({ code }) => !isWarningCode(code))
       .map(({ path, message }) => (path.length === 0 ? message : `${formatPath(path)}: ${message}`));
@@ -172,7 +171,7 @@ export class ControlPlanePortImplementation implements ControlPlanePort {
   noteClaims(): void {
     const { store, observer } = this.#parts;
     for (const claim of store.list('PersistentVolumeClaim').values()) {
-      const isBound = [...observer.volumes.values()].some(({ labels }) => labels['coxswain.dev/claim'] === claim.metadata.name);
+      const isBound = [...observer.volumes.values()].some(({ labels }) => labels[LABEL.claim] === claim.metadata.name);
       const phase = isBound ? 'Bound' : 'Pending';
       if (claim.status?.phase !== phase) store.updateStatus({ ...claim, status: { phase } });
     }

@@ -14,6 +14,7 @@ import { Executor } from '../execute/executor.ts';
 import { monotonicNow, monotonicClock } from './monotonic.ts';
 import { ManifestDirectory } from '../manifest/manifest-directory.ts';
 import { readManifestSchemas } from '../manifest/manifest-schemas.ts';
+import type { ManifestSchemas } from '../manifest/manifest-schemas.ts';
 import type { ManifestSnapshot } from '../manifest/manifest-snapshot.ts';
 import { LABEL } from '../model/annotations.ts';
 import type { Deployment, Pod } from '../model/objects.ts';
@@ -58,6 +59,8 @@ export interface ControlPlaneParts {
   readonly observer: Observer;
   readonly applier: ManifestApplier;
   readonly manifests: ManifestDirectory;
+  /** Compiled once: for the files and for what comes over the API. */
+  readonly schemas: ManifestSchemas;
   readonly autoscaling: Autoscaling;
   readonly link: IngressLink;
   readonly events: EventRecorder;
@@ -204,7 +207,21 @@ function assemble(
     // What people and manifests change; what the loop itself writes needs no waking.
     if (object.kind !== 'Pod' && object.kind !== 'Event' && object.kind !== 'ReplicaSet') loop.wake();
   });
-  return { options, store, stateReports, engine, loop, observer, applier, manifests, autoscaling, link, events, startedAt: new Date() };
+  return {
+    options,
+    store,
+    stateReports,
+    engine,
+    loop,
+    observer,
+    applier,
+    manifests,
+    schemas,
+    autoscaling,
+    link,
+    events,
+    startedAt: new Date(),
+  };
 }
 
 /** The files of its configMap and secret volumes go with the pod: Secrets do not stay on disk for ever. */

@@ -14,6 +14,4 @@ export const CONTROL_LIMITS = {
   eventsPerPassMost: 200,
   /** `down` gives up after this: graces are over by then, and what is left is held by something else. */
   teardownMs: 120_000,
-  /** How long the control plane waits for running operations when it is asked to stop. */
-  stopMs: 5_000,
 } as const;

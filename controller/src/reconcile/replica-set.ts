@@ -14,8 +14,7 @@ import { freeHostPort, hostPortOf, hostPortRange } from './host-ports.ts';
 import type { PortRange } from './host-ports.ts';
 import { hashOf, ownerLabel } from './owner.ts';
 
-/** @returns the pods it made, which have no health yet */
-export function reconcileReplicaSet(draft: Draft, target: ReplicaSetTarget, takenPorts: Set<number>): readonly Pod[] {
+export function reconcileReplicaSet(draft: Draft, target: ReplicaSetTarget, takenPorts: Set<number>): void {
   const { replicaSet, wanted } = target;
   const written = writeReplicas(draft, target);
   if (draft.world.teardown === 'none' && replicaSet.spec.template === undefined && wanted > 0) {
@@ -24,7 +23,7 @@ export function reconcileReplicaSet(draft: Draft, target: ReplicaSetTarget, take
   const own = draft.healthOf(keyOf(target.deployment)).filter(({ pod }) => hashOf(pod) === hashOf(replicaSet));
   const active = own.filter(({ isTerminating }) => !isTerminating);
   if (active.length > wanted) retire(draft, target, active);
-  return active.length < wanted ? makePods(draft, target, written, wanted - active.length, takenPorts) : [];
+  if (active.length < wanted) makePods(draft, target, written, wanted - active.length, takenPorts);
 }
 
 function writeReplicas(draft: Draft, { replicaSet, wanted, deployment, cause }: ReplicaSetTarget): ReplicaSet {
@@ -70,10 +69,9 @@ function ordinalOf(pod: Pod): number {
   return Number(pod.metadata.name.slice(pod.metadata.name.lastIndexOf('-') + 1));
 }
 
-function makePods(draft: Draft, target: ReplicaSetTarget, replicaSet: ReplicaSet, count: number, takenPorts: Set<number>): readonly Pod[] {
+function makePods(draft: Draft, target: ReplicaSetTarget, replicaSet: ReplicaSet, count: number, takenPorts: Set<number>): void {
   const make = podMaker(draft, target, replicaSet);
-  if (make === undefined) return [];
-  const made: Pod[] = [];
+  if (make === undefined) return;
   const range = hostPortRange(replicaSet.spec.template);
   const prefix = `${replicaSet.metadata.namespace ?? ''}/${replicaSet.metadata.name}-`;
   let ordinal = 0;
@@ -85,11 +83,8 @@ function makePods(draft: Draft, target: ReplicaSetTarget, replicaSet: ReplicaSet
     }
     if (hostPort !== undefined) takenPorts.add(hostPort);
     while (draft.pods.has(`${prefix}${ordinal}`)) ordinal++;
-    const pod = make(ordinal, hostPort);
-    draft.create(pod, target.cause);
-    made.push(pod);
+    draft.create(make(ordinal, hostPort), target.cause);
   }
-  return made;
 }
 
 function noPortText(range: PortRange, allowed: number): string {
