@@ -6,7 +6,9 @@ export INGRESS_PORT INGRESS_HOST COXSWAIN_HOME COXSWAIN_INSTANCE COXSWAIN_MANIFE
 
 INSTALLED := node_modules/.package-lock.json
 BUILT := controller/dist/.built
-SOURCES := $(shell find controller/src acts-service/src acts-service/migrations -name '*.ts') tsconfig.json controller/tsconfig.build.json acts-service/tsconfig.build.json
+SOURCES := $(shell find controller/src acts-service/src acts-service/migrations acts-service/seed -name '*.ts') tsconfig.json controller/tsconfig.build.json acts-service/tsconfig.build.json
+WEB_BUILT := acts-service/web/dist/index.html
+WEB_SOURCES := $(shell find acts-service/web -name dist -prune -o -name test -prune -o -type f -print)
 
 .PHONY: help
 help: ## list the targets
@@ -27,7 +29,11 @@ $(INSTALLED): package-lock.json package.json controller/package.json acts-servic
 	@npm ci --no-fund --no-audit --loglevel=error
 	@touch $@
 
-$(BUILT): $(INSTALLED) $(SOURCES)
+$(WEB_BUILT): $(INSTALLED) $(WEB_SOURCES)
+	@echo 'build: bundling the web app'
+	@npx --no-install vite build acts-service/web --logLevel warn
+
+$(BUILT): $(INSTALLED) $(SOURCES) $(WEB_BUILT)
 	@echo 'build: compiling TypeScript'
 	@npx --no-install tsc -p controller/tsconfig.build.json
 	@npx --no-install tsc -p acts-service/tsconfig.build.json
@@ -60,9 +66,15 @@ crash: $(BUILT) ## crash one Acts replica and watch it being replaced (NAME=acts
 reset-autoscaler: $(BUILT) ## disarm the autoscaler: the next counted request starts its clock (NAME=acts)
 	@$(COXSWAIN) reset-autoscaler $(NAME)
 
-.PHONY: test check
+.PHONY: seed
+seed: $(BUILT) ## fill a demo with generated pictures through the ingress (ACTS=1000)
+	@node acts-service/dist/seed/main.js --acts "$(or $(ACTS),1000)" --url "http://127.0.0.1:$(or $(INGRESS_PORT),80)"
+
+.PHONY: test check nightly
 test: $(BUILT) ## run every test; the last line counts them
 	@node controller/test/run-tests.mjs
+nightly: $(BUILT) ## the long runs: 100,000 hostile requests (FUZZ_RUNS, FUZZ_SEED)
+	@FUZZ_RUNS="$(or $(FUZZ_RUNS),100000)" npx --no-install mocha acts-service/test/hostile-requests.test.ts
 check: $(BUILT) ## types, lint, boundaries, formatting, schema drift, unused code
 	@npm run --silent check:types
 	@npm run --silent check:lint
