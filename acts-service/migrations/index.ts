@@ -2,6 +2,7 @@
 // names in the image, and then find its history corrupt. A name that shipped never changes.
 import type { Knex } from 'knex';
 import * as categoriesAndTheirContent from './0001-categories-and-their-content.ts';
+import * as thumbnails from './0002-thumbnails.ts';
 import * as users from './0001-users.ts';
 
 export interface Migration extends Knex.Migration {
@@ -10,5 +11,8 @@ export interface Migration extends Knex.Migration {
 
 export const migrations: Readonly<Record<'users' | 'acts', readonly Migration[]>> = {
   users: [{ name: '0001-users', ...users }],
-  acts: [{ name: '0001-categories-and-their-content', ...categoriesAndTheirContent }],
+  acts: [
+    { name: '0001-categories-and-their-content', ...categoriesAndTheirContent },
+    { name: '0002-thumbnails', ...thumbnails },
+  ],
 };

@@ -17,6 +17,21 @@ export interface NewAct {
   readonly caption: string;
   readonly categoryName: string;
   readonly image: StoredImage;
+  /** The media type of a real picture; empty: examined, and no picture; undefined: not examined. */
+  readonly pictureType: string | undefined;
+  readonly thumbnail: Thumbnail | undefined;
+}
+
+export interface Thumbnail {
+  readonly bytes: Buffer;
+  readonly type: string;
+}
+
+export interface StoredPicture {
+  readonly digest: Buffer;
+  /** As in NewAct. */
+  readonly type: string | undefined;
+  readonly bytes: Buffer;
 }
 
 export interface ActPage {
@@ -48,11 +63,15 @@ export class ActRepository {
     const digest = createHash('sha256').update(act.image.bytes).digest();
     // The category's row is locked against deletion until the act is in: a delete at the same instant takes the act with it or comes first.
     const added = await this.#rows<{ seq: string }>(
-      `INSERT INTO acts (act_id, category_id, username, performed_at, caption, image, image_tail, image_digest)
-       SELECT ?::text, id, ?::text, ?::timestamp, ?::text, ?::bytea, ?::text, ?::bytea
+      `INSERT INTO acts (act_id, category_id, username, performed_at, caption, image, image_tail, image_digest,
+                         picture_type, thumbnail, thumbnail_type)
+       SELECT ?::text, id, ?::text, ?::timestamp, ?::text, ?::bytea, ?::text, ?::bytea, ?::text, ?::bytea, ?::text
          FROM categories WHERE name_digest = ? FOR KEY SHARE
        ON CONFLICT (act_id) DO NOTHING RETURNING seq`,
-      [act.actId, act.username, act.performedAt, act.caption, act.image.bytes, act.image.tail, digest, nameDigest(act.categoryName)],
+      [
+        ...[act.actId, act.username, act.performedAt, act.caption, act.image.bytes, act.image.tail, digest],
+        ...[act.pictureType ?? null, act.thumbnail?.bytes ?? null, act.thumbnail?.type ?? null, nameDigest(act.categoryName)],
+      ],
     );
     return added.length === 1;
   }
@@ -112,10 +131,26 @@ export class ActRepository {
     return (await this.#rows<{ digest: Buffer }>('SELECT image_digest AS digest FROM acts WHERE act_id = ?', [actId]))[0]?.digest;
   }
 
-  /** Digest and bytes from one row version: an id may be deleted and reused between two reads. */
-  async image(actId: string): Promise<{ readonly digest: Buffer; readonly bytes: Buffer } | undefined> {
-    const sql = 'SELECT image_digest AS digest, image AS bytes FROM acts WHERE act_id = ?';
-    return (await this.#rows<{ digest: Buffer; bytes: Buffer }>(sql, [actId]))[0];
+  /** Everything from one row version: an id may be deleted and reused between two reads. */
+  async picture(actId: string): Promise<StoredPicture | undefined> {
+    const sql = 'SELECT image_digest AS digest, picture_type AS type, image AS bytes FROM acts WHERE act_id = ?';
+    const [row] = await this.#rows<{ digest: Buffer; type: string | null; bytes: Buffer }>(sql, [actId]);
+    return row === undefined ? undefined : { ...row, type: row.type ?? undefined };
+  }
+
+  /** Undefined also when the act has none. The digest is the original picture's. */
+  async thumbnail(actId: string): Promise<(Thumbnail & { readonly digest: Buffer }) | undefined> {
+    const sql =
+      'SELECT image_digest AS digest, thumbnail AS bytes, thumbnail_type AS type FROM acts WHERE act_id = ? AND thumbnail IS NOT NULL';
+    return (await this.#rows<Thumbnail & { digest: Buffer }>(sql, [actId]))[0];
+  }
+
+  /** For an act of an earlier version; nothing happens when it is gone, has another picture now or was examined meanwhile. */
+  async setExamined(actId: string, digest: Buffer, type: string, thumbnail: Thumbnail | undefined): Promise<void> {
+    await this.#rows(
+      `UPDATE acts SET picture_type = ?, thumbnail = ?, thumbnail_type = ? WHERE act_id = ? AND image_digest = ? AND picture_type IS NULL`,
+      [type, thumbnail?.bytes ?? null, thumbnail?.type ?? null, actId, digest],
+    );
   }
 
   #rows<T>(sql: string, bindings: readonly Knex.RawBinding[]): Promise<T[]> {

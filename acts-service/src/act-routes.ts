@@ -16,7 +16,7 @@ export function actRoutes(acts: ActRepository, categories: CategoryRepository, u
   async function upload(ctx: RouteContext): Promise<void> {
     const act = await bodies.read(ctx, 'readUpload');
     if (!(await userExists(act.username))) throw badRequest('unknown-user', 'there is no such user');
-    if (!(await acts.add(act))) {
+    if (!(await acts.add({ ...act, pictureType: undefined, thumbnail: undefined }))) {
       if (!(await categories.exists(act.categoryName))) throw unknownCategory();
       throw badRequest('act-exists', 'this actId is taken');
     }
@@ -33,7 +33,7 @@ export function actRoutes(acts: ActRepository, categories: CategoryRepository, u
       ctx.status = 304;
       return;
     }
-    const image = await acts.image(actId);
+    const image = await acts.picture(actId);
     if (image === undefined) throw new Problem(404, 'unknown-act', 'there is no such act');
     setTag(ctx, image.digest);
     const type = pictureType(image.bytes);

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { Knex } from 'knex';
+import { migrations } from '../migrations/index.ts';
 import { openDatabase } from '../src/database.ts';
 import { migrateDown, migrateToLatest } from '../src/migrate.ts';
 import { freshDatabase, sql, type TestDatabase } from './support/postgres.ts';
@@ -51,7 +52,7 @@ describe('migrations', () => {
   it('ten replicas of each role may start at once', async () => {
     const roles = Array.from({ length: 20 }, (_, index) => (index % 2 === 0 ? 'users' : 'acts'));
     await Promise.all(roles.map((role) => migrateToLatest(migrator(), role)));
-    expect((await sql(database, 'SELECT name FROM acts_migrations')).length).to.equal(1);
+    expect((await sql(database, 'SELECT name FROM acts_migrations')).length).to.equal(migrations.acts.length);
     expect((await sql(database, 'SELECT total FROM acts_request_count')).length).to.equal(1);
   });
 
