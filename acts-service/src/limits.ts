@@ -6,6 +6,8 @@ export const limits = {
   /** A JSON body with its long strings cut out (json-text.ts) is never honestly longer; a flood of tiny values is refused here. */
   bodyStructureChars: 64 * 1024,
   actIdDigits: 1000,
+  /** How much of a client's own text an error repeats. */
+  quotedChars: 40,
   /** More acts than this in one answer is 413. */
   actsPerAnswer: 100,
   /** How much of a list is held in memory at once; a single larger row is held alone. */
@@ -13,6 +15,27 @@ export const limits = {
   listBatchRows: 500,
   /** Request line and headers together: names of 8 KiB, percent-encoded threefold, fit in a path. */
   headerBytes: 64 * 1024,
+
+  /** Larger bodies than this wait their turn; smaller ones are as many as there are connections. */
+  smallBodyBytes: 64 * 1024,
+  /** Bodies received and not yet stored, all together; at least one body of the limit fits. */
+  bodiesBytes: 64 * 1024 * 1024,
+  bodiesWaiting: 100,
+  bodyWaitMs: 10_000,
+  /** A body that comes more slowly than this, measured after the grace time, is cut with 408: an 8 MB one after 266 s at the latest. */
+  bodyBytesPerSecond: 32 * 1024,
+  bodyGraceMs: 10_000,
+
+  /** A picture with more is not decoded: 50 megapixels of today's phones are fine, 100 are not. */
+  picturePixels: 64_000_000,
+  /** What decoding may hold, by decoding-memory.ts: 26 megapixels of a progressive JPEG, 14 of an interlaced PNG. */
+  pictureDecodingBytes: 80 * 1024 * 1024,
+  /** Two thumbnails side by side on a phone whose pixels are two or three to a CSS pixel. */
+  thumbnailPixels: 480,
+  thumbnailQuality: 75,
+  thumbnailTimeoutMs: 10_000,
+  picturesWaiting: 20,
+  pictureWaitMs: 3000,
 
   /** Ten replicas of each role stay below PostgreSQL's default of 100 connections: 4 here and 1 for the health probe. */
   poolConnections: 4,

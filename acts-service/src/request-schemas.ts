@@ -1,33 +1,13 @@
-// The bodies clients may send, as JSON Schema; what a schema cannot say (real dates, base64) follows it in the same function.
-import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
-import { isActId } from './act-id.ts';
-import { decodeImage } from './base64-image.ts';
-import { LosslessNumber } from './json-text.ts';
-import { isName, isStorable } from './name.ts';
+// Bodies as clients send them, checked by the published schemas (api-schemas.ts), with errors that name the field and what was expected.
+import type { ErrorObject, ValidateFunction } from 'ajv/dist/2020.js';
 import type { NewAct } from './act-repository.ts';
-import { badRequest } from './problem.ts';
+import { apiSchemas, type SchemaName } from './api-schemas.ts';
+import { decodeImage } from './base64-image.ts';
+import type { LosslessNumber } from './json-text.ts';
+import { limits } from './limits.ts';
+import { losslessAjv, losslessSchema } from './lossless-schema.ts';
+import { badRequest, type Problem } from './problem.ts';
 import { timestampToSql } from './timestamp.ts';
-
-const ajv = new Ajv2020({ ownProperties: true });
-ajv.addKeyword({
-  keyword: 'actId',
-  schemaType: 'boolean',
-  // ajv's own `integer` looks at JavaScript numbers, which have lost the digits by then.
-  validate: (_: unknown, value: unknown) => value instanceof LosslessNumber && isActId(value.value),
-  error: { message: 'must be an unsigned integer of at most 1,000 digits' },
-});
-ajv.addKeyword({
-  keyword: 'storableName',
-  schemaType: 'boolean',
-  validate: (_: unknown, value: unknown) => typeof value === 'string' && isName(value),
-  error: { message: 'must be a text of at least one character, without NUL or lone surrogates' },
-});
-
-const text = { type: 'string' };
-const name = { type: 'string', storableName: true };
-const actId = { actId: true };
-
-const uploadFields = { actId, username: name, timestamp: text, caption: text, categoryName: name, imgB64: text };
 
 interface Upload {
   readonly actId: LosslessNumber;
@@ -38,24 +18,16 @@ interface Upload {
   readonly imgB64: string;
 }
 
-const isUpload = ajv.compile<Upload>({
-  type: 'object',
-  required: Object.keys(uploadFields),
-  additionalProperties: false,
-  properties: uploadFields,
-});
-const isUser = ajv.compile<NewUser>({
-  type: 'object',
-  required: ['username', 'password'],
-  properties: { username: name, password: { type: 'string', pattern: '^[0-9a-fA-F]{40}$' } },
-});
-const isCategory = ajv.compile<[string]>(onlyOne(name));
-const isVote = ajv.compile<[LosslessNumber]>(onlyOne(actId));
-
 export interface NewUser {
   readonly username: string;
   readonly password: string;
 }
+
+const ajv = losslessAjv();
+const isUpload = compile<Upload>('Upload');
+const isUser = compile<NewUser>('NewUser');
+const isCategory = compile<[string]>('NewCategory');
+const isVote = compile<[LosslessNumber]>('Vote');
 
 /** The body of POST /users, or a problem of 400. @public Loaded by import() after the first health check. */
 export function readUser(body: unknown): NewUser {
@@ -73,23 +45,41 @@ export function readVote(body: unknown): string {
 }
 
 /** The body of POST /acts. @public Loaded by import() after the first health check. */
-export function readUpload(body: unknown): NewAct {
+export function readUpload(body: unknown): Omit<NewAct, 'pictureType' | 'thumbnail'> {
   const { actId, username, timestamp, caption, categoryName, imgB64 } = valid(isUpload, body);
-  if (!isStorable(caption)) throw badRequest('bad-caption', 'caption holds a NUL or a lone surrogate');
+  const { timestamp: ofTimestamp, imgB64: ofImage } = apiSchemas.Upload.properties;
   const performedAt = timestampToSql(timestamp);
-  if (performedAt === undefined) throw badRequest('bad-timestamp', 'timestamp must be a real date and time, DD-MM-YYYY:SS-MM-HH');
+  if (performedAt === undefined) throw badField('timestamp', ofTimestamp);
   const image = decodeImage(imgB64);
-  if (image === undefined) throw badRequest('bad-image', 'imgB64 must be base64');
+  if (image === undefined) throw badField('imgB64', ofImage);
   return { actId: actId.value, username, performedAt, caption, categoryName, image };
 }
 
-function onlyOne(items: object): object {
-  return { type: 'array', minItems: 1, maxItems: 1, items };
+function compile<T>(name: SchemaName): ValidateFunction<T> {
+  return ajv.compile<T>(losslessSchema(apiSchemas[name]) as object);
 }
 
 function valid<T>(validate: ValidateFunction<T>, body: unknown): T {
   if (validate(body)) return body;
-  const error = validate.errors?.[0];
-  // Of unknown fields only the kind of mistake is repeated, never the client's text, which may be megabytes.
-  throw badRequest('bad-body', `body${error?.instancePath ?? ''} ${error?.message ?? 'is not what is asked for'}`.slice(0, 300));
+  throw problemOf(validate.errors?.[0]);
+}
+
+function problemOf(error: ErrorObject | undefined): Problem {
+  const params: Readonly<Record<string, unknown>> = error?.params ?? {};
+  if (typeof params.missingProperty === 'string') return badRequest('bad-body', `${params.missingProperty} is missing`);
+  if (typeof params.additionalProperty === 'string') {
+    return badRequest('bad-body', `there is no field ${quoted(params.additionalProperty)} in this body`);
+  }
+  const path = error?.instancePath ?? '';
+  return badField(path === '' ? 'the body' : path === '/0' ? 'the element' : path.slice(1), error?.parentSchema ?? {});
+}
+
+function badField(field: string, schema: Readonly<Record<string, unknown>>): Problem {
+  const { description = 'what is documented', 'x-problem-code': code = 'bad-body' } = schema;
+  return badRequest(String(code), `${field} must be ${String(description)}`);
+}
+
+/** The client's own text, which may be megabytes, cut to a length; control characters and the like escaped. */
+function quoted(text: string): string {
+  return JSON.stringify(text.length <= limits.quotedChars ? text : `${text.slice(0, limits.quotedChars)}...`);
 }

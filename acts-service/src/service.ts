@@ -14,6 +14,7 @@ import { openDatabase } from './database.ts';
 import { limits } from './limits.ts';
 import { memoryPressure } from './memory-pressure.ts';
 import { migrateToLatest } from './migrate.ts';
+import { openApiRoute } from './openapi-route.ts';
 import { operationRoutes } from './operation-routes.ts';
 import { RequestCount } from './request-count.ts';
 import type { RequestGate } from './request-gate.ts';
@@ -43,7 +44,8 @@ export async function startService(config: Config, gate: RequestGate, stop: Abor
       gate.crash();
     },
   });
-  const app = buildApp({ config, count, routes: [...operations, ...roleRoutes(config, knex, bodies)], logger });
+  const routes = [...operations, ...roleRoutes(config, knex, bodies)];
+  const app = buildApp({ config, count, routes: [...routes, openApiRoute(config.role, routes)], logger });
 
   async function close(): Promise<void> {
     probe.close();
