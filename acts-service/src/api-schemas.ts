@@ -101,16 +101,14 @@ export const apiSchemas = {
   Vote: onlyOne(actIdSchema, 'an array of exactly one actId'),
   Acts: {
     type: 'array',
-    description: 'Newest first.',
-    minItems: 1,
+    description: 'Newest first. Acts that go while the list is read are left out.',
     maxItems: limits.actsPerAnswer,
     items: { $ref: '#/components/schemas/Act' },
   },
-  Usernames: { type: 'array', description: 'In order of arrival.', minItems: 1, items: usernameSchema, examples: [['alice', 'bob']] },
+  Usernames: { type: 'array', description: 'In order of arrival.', items: usernameSchema, examples: [['alice', 'bob']] },
   CategorySizes: {
     type: 'object',
     description: 'Each category with the number of its acts.',
-    minProperties: 1,
     propertyNames: { minLength: 1 },
     additionalProperties: countSchema,
     examples: [{ trees: 2, rivers: 0 }],

@@ -1,6 +1,7 @@
-// A plain HTTP client: no retries, no URL normalisation, every answer read whole.
+// A plain HTTP client: no retries, no URL normalisation, every answer read whole, and held against the replica's OpenAPI document.
 import { request, type IncomingHttpHeaders } from 'node:http';
 import { connect } from 'node:net';
+import { checkAnswer } from './answer-check.ts';
 
 export interface Answer {
   readonly status: number;
@@ -14,9 +15,16 @@ export interface CallOptions {
   readonly body?: string | Buffer;
   readonly json?: unknown;
   readonly headers?: Record<string, string>;
+  readonly signal?: AbortSignal;
 }
 
-export function call(url: string, method: string, path: string, options: CallOptions = {}): Promise<Answer> {
+export async function call(url: string, method: string, path: string, options: CallOptions = {}): Promise<Answer> {
+  const answer = await exchange(url, method, path, options);
+  await checkAnswer(url, method, path, answer, (...document) => exchange(...document, { signal: AbortSignal.timeout(5000) }));
+  return answer;
+}
+
+function exchange(url: string, method: string, path: string, options: CallOptions): Promise<Answer> {
   const body = options.json === undefined ? options.body : JSON.stringify(options.json);
   const { hostname, port } = new URL(url);
   const headers = {
@@ -24,7 +32,8 @@ export function call(url: string, method: string, path: string, options: CallOpt
     ...options.headers,
   };
   return new Promise((resolve, reject) => {
-    const outgoing = request({ host: hostname, port, method, path, headers, agent: false }, (response) => {
+    const { signal } = options;
+    const outgoing = request({ host: hostname, port, method, path, headers, agent: false, ...(signal && { signal }) }, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('error', reject);
