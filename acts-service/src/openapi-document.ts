@@ -23,11 +23,11 @@ const headers: Readonly<Record<HeaderName, Json>> = {
   'X-Content-Type-Options': { required: true, schema: { const: 'nosniff' } },
 };
 
-/** Answers that any route may give; those without content are given before the application sees the request. */
+/** Answers that any route may give. */
 const common: Readonly<Record<string, AnswerDescription>> = {
   MethodNotAllowed: { description: 'This path has other methods.', codes: ['method-not-allowed'], headers: ['Allow'] },
   NotFound: { description: 'There is nothing at this path.', codes: ['not-found'] },
-  RequestTimeout: { description: 'The request did not arrive in time.' },
+  RequestTimeout: { description: 'The request did not arrive in time.', codes: ['body-too-slow'] },
   BodyTooLarge: { description: 'The body is over the limit (8 MiB by default).', codes: ['body-too-large'] },
   TooManyRequests: { description: 'Too many writes by this client.', codes: ['too-many-requests'], headers: ['Retry-After'] },
   HeadersTooLarge: { description: 'Request line and headers are over the limit (64 KiB).' },
@@ -50,7 +50,7 @@ export function openApiDocument(role: Role, routes: readonly Route[]): Json {
         'Good deeds, each with a picture, a caption and a category. `type: integer` means any number of digits up to the given ' +
         '`x-max-digits` (1,000), which a double cannot hold: read and write actId losslessly. HEAD is answered wherever GET is. ' +
         'Every path answers 405 to other methods (`x-other-methods`), every other path is 404 (`x-other-paths`). ' +
-        'A request that is no HTTP is answered 400 without content.',
+        'A request that is no HTTP, or whose head does not arrive in time, is answered 400, 408 or 431 without content.',
     },
     servers: [{ url: '/' }],
     tags: [{ name: role }, { name: 'operation' }],

@@ -97,7 +97,7 @@ class AnswerChecker {
 
   #headerMistake({ headers = {} }: Description, answer: Answer): string | undefined {
     for (const [name, given] of Object.entries(headers)) {
-      const header = '$ref' in given ? this.#resolve<Header>(given.$ref) : given;
+      const header = '$ref' in given ? this.#resolve(given.$ref) : given;
       const value = answer.headers[name.toLowerCase()];
       if (value === undefined && header.required !== true) continue;
       if (value === undefined) return `the header ${name} is missing`;
@@ -130,10 +130,10 @@ class AnswerChecker {
     return validate;
   }
 
-  #resolve<T = Description>($ref: string): T {
+  #resolve($ref: string): Description & Header {
     let found: unknown = this.#document;
     for (const key of $ref.slice(2).split('/')) found = (found as Record<string, unknown>)[key];
-    return found as T;
+    return found as Description & Header;
   }
 }
 
@@ -141,7 +141,7 @@ const failure = { 500: 'Failure', 503: 'Unavailable' } as const;
 
 /** Node answers what is no HTTP itself, without content. */
 function isRefusedByParser({ status, headers, bytes }: Answer): boolean {
-  return status === 400 && headers['content-type'] === undefined && headers.connection === 'close' && bytes.length === 0;
+  return [400, 408, 431].includes(status) && headers['content-type'] === undefined && headers.connection === 'close' && bytes.length === 0;
 }
 
 /** The parser takes 90 ns a character; what is inside a long string (a picture) is no matter of the schema. */
