@@ -1,18 +1,29 @@
-// The Koa application of one role: count, CORS, errors as problem documents, routes - from the outside in.
+// The Koa application of one role: log, count, web app, headers, errors as problem documents, limits, routes - from the outside in.
 import cors from '@koa/cors';
-import Koa, { type Middleware } from 'koa';
+import Koa, { type Context, type Middleware } from 'koa';
 import type { Logger } from 'pino';
 import type { Config, Role } from './config.ts';
+import { compression } from './compression.ts';
+import { limitWrites } from './limit-writes.ts';
 import { hidesCrashRoute } from './operation-routes.ts';
 import { Problem, problemText, problemType } from './problem.ts';
 import type { RequestCount } from './request-count.ts';
+import { requestLog, type RequestFacts } from './request-log.ts';
 import { buildRouter, type Route } from './route-table.ts';
+import { apiSecurityHeaders } from './security-headers.ts';
+import type { Telemetry } from './telemetry.ts';
+import type { WebApp } from './web-app.ts';
+import type { WriteLimit } from './write-limit.ts';
 
 export interface AppParts {
   readonly config: Config;
   readonly count: RequestCount;
   readonly routes: readonly Route[];
+  /** Of the acts role. */
+  readonly web: WebApp | undefined;
+  readonly writeLimit: () => Promise<WriteLimit>;
   readonly logger: Logger;
+  readonly telemetry: Telemetry;
 }
 
 /** Which requests `_count` counts, by whole path segments. */
@@ -21,13 +32,27 @@ const countedPaths: Readonly<Record<Role, RegExp>> = {
   acts: /^\/api\/v1\/(?:categories|acts)(?:\/|$)/,
 };
 
-export function buildApp({ config, count, routes, logger }: AppParts): Koa {
+/** What a client does: it hangs up in the middle of an answer. Not an incident. */
+const hangUps = new Set(['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE', 'ERR_STREAM_DESTROYED', 'ECANCELED']);
+
+export function buildApp({ config, count, routes, web, writeLimit, logger, telemetry }: AppParts): Koa {
   const app = new Koa();
-  // A client that hangs up in the middle of an answer is not an incident.
-  app.on('error', (error: unknown) => logger.debug({ err: error }, 'response not finished'));
+  app.on('error', (error: unknown, ctx?: Context) => {
+    const level = hangUps.has(String((error as { code?: unknown }).code)) ? 'debug' : 'warn';
+    logger[level]({ err: error, requestId: ctx?.response.get('X-Request-Id') }, 'response not finished');
+  });
+  app.use(requestLog(logger, telemetry));
   app.use(countRequests(count, countedPaths[config.role]));
-  app.use(cors({ origin: '*', allowMethods: 'GET,HEAD,POST,DELETE', exposeHeaders: 'ETag,Retry-After,Allow', maxAge: 600 }));
-  app.use(answerProblems(logger));
+  app.use(answerProblems());
+  if (web !== undefined) app.use(web.middleware);
+  const securityHeaders = apiSecurityHeaders(config.corsOrigins === '*' || config.corsOrigins.length > 0);
+  app.use((ctx, next) => {
+    ctx.set(securityHeaders);
+    return next();
+  });
+  if (config.corsOrigins === '*' || config.corsOrigins.length > 0) app.use(corsHeaders(config.corsOrigins));
+  if (config.writesPerMinute > 0) app.use(limitWrites(writeLimit, config.trustProxy, telemetry));
+  app.use(compression());
   app.use(async (ctx, next) => {
     if (hidesCrashRoute(config.faultInjection, ctx.path, ctx.get('X-Forwarded-For'))) throw notFound();
     await next();
@@ -37,6 +62,18 @@ export function buildApp({ config, count, routes, logger }: AppParts): Koa {
     throw notFound();
   });
   return app;
+}
+
+function corsHeaders(allowed: '*' | readonly string[]): Middleware {
+  return cors({
+    // With a list the answer depends on who asks; the middleware says so in Vary.
+    origin: allowed === '*' ? '*' : ({ headers }: Context) => (allowed.includes(headers.origin ?? '') ? headers.origin! : ''),
+    allowMethods: 'GET,HEAD,POST,DELETE',
+    exposeHeaders: 'ETag,Retry-After,Allow,X-Request-Id',
+    maxAge: 600,
+    // They stay anyway: errors are answered on the same context.
+    keepHeadersOnError: false,
+  });
 }
 
 function countRequests(count: RequestCount, counted: RegExp): Middleware {
@@ -55,15 +92,18 @@ function countRequests(count: RequestCount, counted: RegExp): Middleware {
   };
 }
 
-function answerProblems(logger: Logger): Middleware {
+function answerProblems(): Middleware {
   return async (ctx, next) => {
     try {
       await next();
     } catch (error) {
       const problem = error instanceof Problem ? error : new Problem(500, 'internal-error', 'an error on our side', { cause: error });
-      if (problem.status >= 500) logger.warn({ err: problem.cause ?? problem, code: problem.code, method: ctx.method }, 'request failed');
+      (ctx.state as RequestFacts).failure = problem;
       ctx.set(problem.headers);
+      // What was set for the answer that did not come about.
       ctx.remove('ETag');
+      ctx.remove('Content-Disposition');
+      ctx.set('Cache-Control', 'no-store');
       ctx.status = problem.status;
       ctx.body = problemText(problem);
       ctx.type = problemType;
@@ -76,7 +116,7 @@ function frontPage(role: Role): Route {
     path: '/',
     methods: {
       GET(ctx) {
-        ctx.body = { service: role, api: '/api/v1' };
+        ctx.body = { service: role, api: '/api/v1', ...(role === 'acts' ? { web: 'not built' } : {}) };
       },
     },
   };

@@ -26,6 +26,17 @@ export interface Config {
   readonly logLevel: string;
   /** Shorter than the container's grace period, or the kernel ends what this would have finished. */
   readonly shutdownGraceMs: number;
+  /** Undefined: no metrics. */
+  readonly metricsPort: number | undefined;
+  /** The origins whose pages may use the API; `*` for all, none for only our own. */
+  readonly corsOrigins: '*' | readonly string[];
+  /** For each client, over all replicas; 0 is no limit. */
+  readonly writesPerMinute: number;
+  /** The last entry of X-Forwarded-For is the client. */
+  readonly trustProxy: boolean;
+  readonly requestTimeoutMs: number;
+  /** Where the web app's files are, if not where the build puts them. */
+  readonly webRoot: string | undefined;
 }
 
 export type ConfigResult = { readonly config: Config } | { readonly errors: readonly string[] };
@@ -45,12 +56,12 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     return found;
   }
 
-  function integer(name: string, fallback: number, min: number, max: number): number {
+  function integer(name: string, fallback: number, min: number, max: number, remark = ''): number {
     const value = text(name);
     if (value === undefined) return fallback;
     const number = /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN;
     if (number >= min && number <= max) return number;
-    errors.push(`${name} must be a whole number from ${min} to ${max}, not "${value}"`);
+    errors.push(`${name} must be a whole number from ${min} to ${max}${remark}, not "${value}"`);
     return fallback;
   }
 
@@ -61,12 +72,32 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     return undefined;
   }
 
+  function origins(name: string): '*' | readonly string[] {
+    const value = text(name) ?? '*';
+    if (value === '*') return '*';
+    if (value === 'off') return [];
+    const listed = value.split(',').map((origin) => origin.trim());
+    for (const origin of listed) {
+      const isOrigin = URL.canParse(origin) && /^https?:/.test(origin) && new URL(origin).origin === origin;
+      if (!isOrigin) errors.push(`${name} must be *, off, or origins such as https://app.example separated by commas, not "${origin}"`);
+    }
+    return listed;
+  }
+
   const role = oneOf<Role>('ROLE', ['users', 'acts']);
   const port = integer('PORT', 8080, 0, 65_535);
   const faultInjection = oneOf<FaultInjection>('ACTS_FAULT_INJECTION', ['off', 'direct', 'any'], 'off');
   const bodyLimitBytes = integer('BODY_LIMIT_BYTES', limits.bodyBytes, 1, 256 * 1024 * 1024);
   const logLevel = oneOf('LOG_LEVEL', logLevels, 'info');
   const shutdownGraceMs = integer('SHUTDOWN_GRACE_MS', limits.shutdownGraceMs, 0, 600_000);
+
+  const metricsPort = text('METRICS_PORT') === 'off' ? 0 : integer('METRICS_PORT', 9464, 0, 65_535, ' (0 or off: none)');
+  const corsOrigins = origins('CORS_ORIGINS');
+  const writesPerMinute = integer('WRITE_LIMIT_PER_MINUTE', limits.writesPerMinute, 0, 1_000_000_000, ' (0: no limit)');
+  const trustProxy = oneOf('TRUST_PROXY', ['true', 'false'], 'false') === 'true';
+  const requestTimeoutMs = integer('REQUEST_TIMEOUT_MS', limits.requestTimeoutMs, 100, 3_600_000);
+  const webRoot = text('WEB_ROOT');
+  if (metricsPort !== 0 && metricsPort === port) errors.push(`METRICS_PORT must be another port than PORT, not "${metricsPort}" as well`);
 
   let database: DatabaseAddress = {};
   const connectionString = text('DATABASE_URL');
@@ -97,5 +128,23 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   if (origin !== undefined) serviceOrigin = httpUrl('SERVICE_ORIGIN', origin)?.origin ?? serviceOrigin;
 
   if (errors.length > 0 || role === undefined || faultInjection === undefined || logLevel === undefined) return { errors };
-  return { config: { role, port, database, usersUrl, serviceOrigin, faultInjection, bodyLimitBytes, logLevel, shutdownGraceMs } };
+  return {
+    config: {
+      role,
+      port,
+      database,
+      usersUrl,
+      serviceOrigin,
+      faultInjection,
+      bodyLimitBytes,
+      logLevel,
+      shutdownGraceMs,
+      metricsPort: metricsPort === 0 ? undefined : metricsPort,
+      corsOrigins,
+      writesPerMinute,
+      trustProxy,
+      requestTimeoutMs,
+      webRoot,
+    },
+  };
 }

@@ -4,6 +4,10 @@ import pg from 'pg';
 import type { DatabaseAddress, Role } from './config.ts';
 import { limits } from './limits.ts';
 
+export class ProbeTimeout extends Error {
+  override readonly name = 'ProbeTimeout';
+}
+
 export class DatabaseProbe {
   readonly #address: DatabaseAddress;
   readonly #statements: string;
@@ -32,7 +36,7 @@ export class DatabaseProbe {
   async #checkOnce(): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     const timeout = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error('the database did not answer in time')), limits.healthTimeoutMs);
+      timer = setTimeout(() => reject(new ProbeTimeout('the database did not answer in time')), limits.healthTimeoutMs);
     });
     try {
       await Promise.race([this.#readAndWrite(), timeout]);
@@ -49,7 +53,6 @@ export class DatabaseProbe {
     if (client === undefined) {
       client = new pg.Client({
         ...this.#address,
-        connectionTimeoutMillis: limits.healthTimeoutMs,
         statement_timeout: limits.healthTimeoutMs,
       });
       this.#client = client;

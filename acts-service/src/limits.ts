@@ -34,6 +34,8 @@ export const limits = {
   thumbnailPixels: 480,
   thumbnailQuality: 75,
   thumbnailTimeoutMs: 10_000,
+  /** A larger picture is sent in such parts, each read when the client has taken the one before. */
+  picturePartBytes: 512 * 1024,
   picturesWaiting: 20,
   pictureWaitMs: 3000,
 
@@ -63,6 +65,33 @@ export const limits = {
   usersAnswerBytes: 256 * 1024 * 1024,
 
   retryAfterSeconds: 1,
+  /** The default of REQUEST_TIMEOUT_MS: a whole request has come by then, 8 MiB at 50 KB/s; its head alone sooner. Slower ones are cut. */
+  requestTimeoutMs: 180_000,
+  requestHeadTimeoutMs: 15_000,
+  /** How late a slow request may be noticed. */
+  requestTimeoutCheckMs: 5000,
+  /** Far more than any proxy opens; a flood of connections ends here instead of in our memory. */
+  connections: 10_000,
+  slowRequestMs: 1000,
+  /** An error in the log: its message cut here, its causes followed so far. */
+  loggedMessageChars: 400,
+  loggedCauses: 3,
+  /** Smaller answers gain nothing from compression. */
+  compressFromBytes: 1024,
+  /** The web app is kept in memory. */
+  webFilesBytes: 16 * 1024 * 1024,
+  /** Metrics and the web app are loaded this long after a replica is ready: others may be starting on the same cores. */
+  lateLoadMs: 1000,
+
+  /** The default of WRITE_LIMIT_PER_MINUTE, for each client. */
+  writesPerMinute: 60_000,
+  /** A replica takes so many writes of a client at once from the shared limit (but at most 1 % of it), for so many clients. */
+  leasePoints: 50,
+  leaseClients: 10_000,
+  /** Without an answer by then, or after a failure, a replica limits by itself for a while. */
+  leaseTimeoutMs: 500,
+  leaseRetryMs: 5000,
+
   /** The default of SHUTDOWN_GRACE_MS: in-flight requests get this long after SIGTERM, then their connections are cut. */
   shutdownGraceMs: 8000,
   /** Connections that have not sent a request by then are cut. */

@@ -1,20 +1,19 @@
 // What operators and the control plane ask of a replica: `_count`, `_health`, `_crash`.
-import type { DatabaseProbe } from './database-probe.ts';
 import type { FaultInjection } from './config.ts';
+import type { Health } from './health.ts';
+import { healthDetails } from './health-reason.ts';
 import { Problem } from './problem.ts';
 import type { RequestCount } from './request-count.ts';
 import type { RouteContext, Route } from './route-table.ts';
 
 export interface Operations {
   readonly count: RequestCount;
-  readonly probe: DatabaseProbe;
-  readonly memoryPressure: () => string | undefined;
-  readonly isStopping: () => boolean;
+  readonly health: Health;
   readonly faultInjection: FaultInjection;
   readonly crash: () => void;
 }
 
-export function operationRoutes({ count, probe, memoryPressure, isStopping, faultInjection, crash }: Operations): Route[] {
+export function operationRoutes({ count, health, faultInjection, crash }: Operations): Route[] {
   const routes: Route[] = [
     {
       path: '/api/v1/_count',
@@ -35,14 +34,8 @@ export function operationRoutes({ count, probe, memoryPressure, isStopping, faul
       methods: {
         async GET(ctx) {
           ctx.set('Cache-Control', 'no-store');
-          if (isStopping()) throw new Problem(500, 'stopping', 'this process is shutting down');
-          const pressure = memoryPressure();
-          if (pressure !== undefined) throw new Problem(500, 'out-of-memory', pressure);
-          try {
-            await probe.check();
-          } catch (cause) {
-            throw new Problem(500, 'database-unavailable', 'the database cannot be read and written', { cause });
-          }
+          const { code, cause } = await health.check();
+          if (code !== 'ok') throw new Problem(500, code, healthDetails[code], { cause });
           empty(ctx);
         },
       },

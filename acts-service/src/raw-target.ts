@@ -39,10 +39,13 @@ export function repairPacket(packet: Buffer): Buffer | undefined {
 /** What a client error is answered with: the repaired request read again, or what Node itself would have said. */
 export function answerClientErrors(server: Server): void {
   server.on('clientError', (error: ParseError, socket: Socket) => {
-    const isFree = socket.writable && (Reflect.get(socket, '_httpMessage') ?? null) === null;
+    const answering = (Reflect.get(socket, '_httpMessage') ?? null) as { readonly headersSent: boolean } | null;
+    const isFree = socket.writable && answering === null;
+    // A body that never came to an end: its request is being worked on, and nothing has been answered yet.
+    const isUnanswered = socket.writable && error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && answering?.headersSent === false;
     const repaired = isFree && error.rawPacket !== undefined ? repairPacket(error.rawPacket) : undefined;
     if (repaired !== undefined) server.emit('connection', new RepairedConnection(socket, repaired));
-    else if (isFree)
+    else if (isFree || isUnanswered)
       socket.end(`HTTP/1.1 ${STATUS_BY_CODE[error.code ?? ''] ?? '400 Bad Request'}\r\nConnection: close\r\n\r\n`, () => socket.destroy());
     else socket.destroy(error);
   });

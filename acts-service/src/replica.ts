@@ -17,7 +17,17 @@ export interface Replica {
 
 export async function startReplica(config: Config): Promise<Replica> {
   const gate = new RequestGate();
-  const server = createServer({ maxHeaderSize: limits.headerBytes, keepAliveTimeout: limits.keepAliveTimeoutMs }, gate.handle);
+  const server = createServer(
+    {
+      maxHeaderSize: limits.headerBytes,
+      keepAliveTimeout: limits.keepAliveTimeoutMs,
+      requestTimeout: config.requestTimeoutMs,
+      headersTimeout: Math.min(limits.requestHeadTimeoutMs, config.requestTimeoutMs),
+      connectionsCheckingInterval: Math.min(limits.requestTimeoutCheckMs, config.requestTimeoutMs / 4),
+    },
+    gate.handle,
+  );
+  server.maxConnections = limits.connections;
   answerClientErrors(server);
   // Opened, and never a request on them: Node counts these as busy, so they would hold a shutdown up until the grace time.
   const silent = new Set<Socket>();

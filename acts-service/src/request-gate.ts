@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { limits } from './limits.ts';
 import { Problem, problemText, problemType, unavailable } from './problem.ts';
+import { requestId } from './request-id.ts';
 import { encodeRawCharacters } from './request-target.ts';
 
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => unknown;
@@ -28,6 +29,7 @@ export class RequestGate {
   }
 
   readonly handle: RequestHandler = (request, response) => {
+    response.setHeader('X-Request-Id', requestId(request.headers['x-request-id']));
     // Tells keep-alive clients to take their next request elsewhere; otherwise a shutdown waits for them.
     if (this.#isStopping) response.shouldKeepAlive = false;
     if (this.#isCrashed) {

@@ -1,19 +1,29 @@
 // Asks the users role whether a user exists, at every upload. Docker's DNS also names replicas that are paused or dying, so every
 // address gets its chance: the next one is asked when one fails, and also when one is merely slow.
 import { lookup } from 'node:dns/promises';
-import { get, type IncomingMessage } from 'node:http';
+import { get, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { limits } from './limits.ts';
 import { type Problem, unavailable } from './problem.ts';
+import type { Telemetry } from './telemetry.ts';
 
-export type UsersCheck = (username: string) => Promise<boolean>;
+/** The request id goes along, so that one upload has one id in both roles' logs. */
+export type UsersCheck = (username: string, requestId: string) => Promise<boolean>;
 
-export function usersCheck(usersUrl: string, serviceOrigin: string): UsersCheck {
+export function usersCheck(usersUrl: string, serviceOrigin: string, telemetry: Telemetry): UsersCheck {
   const url = new URL('/api/v1/users', usersUrl);
-  return async (username) => {
-    // The whole name: user `x` does not exist because `xyz` does.
-    const names = await Promise.race([userNames(url, serviceOrigin), tooLate()]);
-    return names.includes(username);
+  return async (username, requestId) => {
+    const headers = { Host: url.host, Origin: serviceOrigin, Accept: 'application/json', 'X-Request-Id': requestId };
+    try {
+      const names = await Promise.race([userNames(url, headers), tooLate()]);
+      // The whole name: user `x` does not exist because `xyz` does.
+      const isKnown = names.includes(username);
+      telemetry.emit('usersCheck', isKnown ? 'known' : 'unknown');
+      return isKnown;
+    } catch (error) {
+      telemetry.emit('usersCheck', 'failed');
+      throw error;
+    }
   };
 }
 
@@ -27,12 +37,12 @@ function unreachable(cause: unknown): Problem {
   return unavailable('users-unavailable', 'the users service cannot be reached; nothing was stored', limits.retryAfterSeconds, cause);
 }
 
-async function userNames(url: URL, origin: string): Promise<readonly string[]> {
+async function userNames(url: URL, headers: OutgoingHttpHeaders): Promise<readonly string[]> {
   const startedAt = performance.now();
   let lastError: unknown;
   do {
     try {
-      return await firstAnswer(await addresses(url.hostname), (address, signal) => ask(url, address, origin, signal));
+      return await firstAnswer(await addresses(url.hostname), (address, signal) => ask(url, address, headers, signal));
     } catch (error) {
       lastError = error;
     }
@@ -87,11 +97,11 @@ export function firstAnswer<T>(
   });
 }
 
-function ask(url: URL, address: string, origin: string, stop: AbortSignal): Promise<readonly string[]> {
+function ask(url: URL, address: string, headers: OutgoingHttpHeaders, stop: AbortSignal): Promise<readonly string[]> {
   return new Promise((resolve, reject) => {
     const signal = AbortSignal.any([stop, AbortSignal.timeout(limits.usersAttemptTimeoutMs)]);
     const options = { host: address, port: url.port === '' ? 80 : Number(url.port), path: url.pathname, signal };
-    get({ ...options, headers: { Host: url.host, Origin: origin, Accept: 'application/json' } }, (response) => {
+    get({ ...options, headers }, (response) => {
       readNames(response).then(resolve, reject);
     }).on('error', reject);
   });

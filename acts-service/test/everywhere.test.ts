@@ -11,7 +11,7 @@ describe('everywhere', () => {
   const bodyLimit = 20_000;
   before(async function () {
     this.timeout(30_000);
-    system = await startSystem(await freshDatabase(), { BODY_LIMIT_BYTES: String(bodyLimit), ACTS_FAULT_INJECTION: 'any' });
+    system = await startSystem(await freshDatabase(), { BODY_LIMIT_BYTES: String(bodyLimit), ACTS_FAULT_INJECTION: 'any', WEB_ROOT: '/nowhere' });
     url = system.acts.url;
     await addUser(system.users.url, 'alice');
     await addCategory(url, 'trees');
@@ -228,7 +228,8 @@ describe('everywhere', () => {
   });
 
   it('the front page says what this is', async () => {
-    expect((await call(url, 'GET', '/')).json()).to.deep.equal({ service: 'acts', api: '/api/v1' });
+    expect((await call(url, 'GET', '/')).json()).to.deep.equal({ service: 'acts', api: '/api/v1', web: 'not built' });
+    expect((await call(system.users.url, 'GET', '/')).json()).to.deep.equal({ service: 'users', api: '/api/v1' });
   });
 
   it('the original mobile app works unchanged', async () => {

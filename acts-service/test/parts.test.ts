@@ -25,9 +25,21 @@ describe('parseJson', () => {
       fc.property(fc.jsonValue(), fc.array(long, { maxLength: 5 }), fc.constantFrom(undefined, 1, '\t'), (value, strings, space) => {
         const text = JSON.stringify({ value, strings, [strings[0]?.slice(0, 200) ?? 'key']: strings }, null, space);
         fc.pre(text.length < 60_000);
-        expect(toDoubles(parseJson(text))).to.deep.equal(JSON.parse(text));
+        expect(toDoubles(parseJson(Buffer.from(text)))).to.deep.equal(JSON.parse(text));
       }),
     );
+  });
+
+  it('reads UTF-8 only, with or without a byte order mark', () => {
+    const long = '\ufeffü'.repeat(200);
+    expect(parseJson(Buffer.from(`\ufeff["${long}","\ufeff"]`))).to.deep.equal([long, '\ufeff']);
+    for (const hex of ['5b22ff225d', `5b22${'ff'.repeat(300)}225d`, 'ff', '5b22c3225d', `5b22${'61'.repeat(300)}c3225d`]) {
+      expect(() => parseJson(Buffer.from(hex, 'hex')), hex.slice(0, 20)).to.throw(MalformedJson);
+    }
+  });
+
+  it('refuses control characters in a string of any length', () => {
+    for (const times of [1, 1000]) expect(() => parseJson(Buffer.from(`["${'a'.repeat(times)}\n"]`))).to.throw(MalformedJson);
   });
 
   it('refuses what JSON.parse refuses', () => {
@@ -47,7 +59,7 @@ describe('parseJson', () => {
           } catch {
             valid = false;
           }
-          if (!valid) expect(() => parseJson(torn)).to.throw(MalformedJson);
+          if (!valid) expect(() => parseJson(Buffer.from(torn))).to.throw(MalformedJson);
         },
       ),
       { numRuns: 500 },
@@ -57,7 +69,7 @@ describe('parseJson', () => {
   it('keeps every digit', () => {
     fc.assert(
       fc.property(fc.bigInt({ min: 0n, max: 10n ** 999n }), (id) => {
-        const [number] = parseJson(`[${id.toString()}]`) as [LosslessNumber];
+        const [number] = parseJson(Buffer.from(`[${id.toString()}]`)) as [LosslessNumber];
         expect(number.value).to.equal(id.toString());
         expect(isActId(number.value)).to.equal(true);
       }),
@@ -67,7 +79,7 @@ describe('parseJson', () => {
   it('reads eight megabytes in a fraction of the time a health check has', () => {
     const text = JSON.stringify({ actId: 1, imgB64: 'A'.repeat(8_000_000), caption: '"\\'.repeat(100) });
     const before = process.cpuUsage();
-    parseJson(text);
+    parseJson(Buffer.from(text));
     const { user, system } = process.cpuUsage(before);
     // lossless-json alone takes 700 ms.
     expect((user + system) / 1000).to.be.below(400);
@@ -126,6 +138,12 @@ describe('readConfig', () => {
         bodyLimitBytes: 8 * 1024 * 1024,
         logLevel: 'info',
         shutdownGraceMs: 8000,
+        metricsPort: 9464,
+        corsOrigins: '*',
+        writesPerMinute: 60_000,
+        trustProxy: false,
+        requestTimeoutMs: 180_000,
+        webRoot: undefined,
       },
     });
   });
@@ -145,6 +163,11 @@ describe('readConfig', () => {
       LOG_LEVEL: 'loud',
       USERS_URL: 'users',
       PGHOST: '',
+      METRICS_PORT: 'none',
+      CORS_ORIGINS: 'https://app.example, app.example,https://app.example/',
+      WRITE_LIMIT_PER_MINUTE: '-1',
+      TRUST_PROXY: 'yes',
+      REQUEST_TIMEOUT_MS: '1s',
     };
     expect(readConfig(wrong)).to.deep.equal({
       errors: [
@@ -152,6 +175,12 @@ describe('readConfig', () => {
         'ACTS_FAULT_INJECTION must be one of off, direct, any, not "yes"',
         'BODY_LIMIT_BYTES must be a whole number from 1 to 268435456, not "8MB"',
         'LOG_LEVEL must be one of trace, debug, info, warn, error, fatal, silent, not "loud"',
+        'METRICS_PORT must be a whole number from 0 to 65535 (0 or off: none), not "none"',
+        'CORS_ORIGINS must be *, off, or origins such as https://app.example separated by commas, not "app.example"',
+        'CORS_ORIGINS must be *, off, or origins such as https://app.example separated by commas, not "https://app.example/"',
+        'WRITE_LIMIT_PER_MINUTE must be a whole number from 0 to 1000000000 (0: no limit), not "-1"',
+        'TRUST_PROXY must be one of true, false, not "yes"',
+        'REQUEST_TIMEOUT_MS must be a whole number from 100 to 3600000, not "1s"',
         'PGHOST (or DATABASE_URL) is required',
         'PGUSER (or DATABASE_URL) is required',
         'USERS_URL must be an http:// URL, not "users"',

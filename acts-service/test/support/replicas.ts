@@ -29,6 +29,7 @@ export function testEnv(role: 'users' | 'acts', database: TestDatabase): Record<
     PGDATABASE: database.database,
     USERS_URL: 'http://127.0.0.1:9',
     LOG_LEVEL: 'silent',
+    METRICS_PORT: 'off',
   };
 }
 

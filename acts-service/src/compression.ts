@@ -1,0 +1,33 @@
+// JSON answers compressed for clients that ask for it: lists shrink to a fifth on a phone's connection.
+import type { Context, Middleware, Next } from 'koa';
+import { constants } from 'node:zlib';
+import { limits } from './limits.ts';
+
+/** A list with the pictures in it: megabytes of base64, of which compression would save a quarter at 30 ms of CPU for each. */
+const pictureList = /^\/api\/v1\/categories\/[^/]+\/acts\/?$/;
+
+export function compression(): Middleware {
+  let loading: Promise<Middleware> | undefined;
+  return async (ctx: Context, next: Next) => {
+    if (ctx.get('Accept-Encoding') === '' || (pictureList.test(ctx.path) && ctx.query.images !== 'none')) {
+      await next();
+      return;
+    }
+    loading ??= load();
+    const compress = await loading;
+    await compress(ctx, next);
+  };
+}
+
+/** Imported at the first request that asks: starting quickly matters more. */
+async function load(): Promise<Middleware> {
+  const { default: compress } = await import('koa-compress');
+  return compress({
+    filter: (type) => type === 'application/json',
+    threshold: limits.compressFromBytes,
+    // Cheap levels and small windows: a replica has a fraction of a core and many clients.
+    gzip: { level: 3 },
+    br: { params: { [constants.BROTLI_PARAM_QUALITY]: 3, [constants.BROTLI_PARAM_LGWIN]: 18 } },
+    deflate: false,
+  });
+}

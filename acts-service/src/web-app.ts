@@ -1,0 +1,78 @@
+// Serves the web app at `/`: GET and HEAD of its files, everything else goes on to the API.
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { Context, Next } from 'koa';
+import { Problem } from './problem.ts';
+import type { RequestFacts } from './request-log.ts';
+import type { Encoding, WebFile, WebFiles } from './web-files.ts';
+
+const allow = 'OPTIONS, GET, HEAD';
+
+/** Beside the sources when they run as they are, one further up when they are compiled. */
+export function defaultWebRoot(): string {
+  const candidates = ['../web/dist', '../../web/dist'].map((path) => fileURLToPath(new URL(path, import.meta.url)));
+  return candidates.find((path) => existsSync(path)) ?? candidates[1]!;
+}
+
+export class WebApp {
+  readonly #root: string;
+  #loading: Promise<WebFiles> | undefined;
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  load(): Promise<WebFiles> {
+    this.#loading ??= import('./web-files.ts').then(({ loadWebFiles }) => loadWebFiles(this.#root));
+    // A disk that failed once may work the next time.
+    this.#loading.catch(() => (this.#loading = undefined));
+    return this.#loading;
+  }
+
+  readonly middleware = async (ctx: Context, next: Next): Promise<void> => {
+    // The API's requests pay nothing for the web app.
+    if (ctx.path.startsWith('/api/')) {
+      await next();
+      return;
+    }
+    const { byPath, headers } = await this.load();
+    const file = byPath.get(ctx.path);
+    if (file === undefined) {
+      await next();
+      return;
+    }
+    (ctx.state as RequestFacts).route = 'web';
+    ctx.set(headers);
+    if (ctx.method === 'OPTIONS') {
+      ctx.set('Allow', allow);
+      ctx.status = 204;
+      return;
+    }
+    if (ctx.method !== 'GET' && ctx.method !== 'HEAD') {
+      throw new Problem(405, 'method-not-allowed', `this path takes ${allow}`, { headers: { Allow: allow } });
+    }
+    await sendFile(ctx, file);
+  };
+}
+
+async function sendFile(ctx: Context, file: WebFile): Promise<void> {
+  const encoding = chosenEncoding(ctx, file);
+  ctx.status = 200;
+  ctx.set('Cache-Control', file.cacheControl);
+  if (file.encodings.length > 1) ctx.vary('Accept-Encoding');
+  ctx.etag = file.etag(encoding);
+  if (ctx.fresh) {
+    ctx.status = 304;
+    return;
+  }
+  if (encoding !== 'identity') ctx.set('Content-Encoding', encoding);
+  ctx.body = await file.bytes(encoding);
+  ctx.type = file.extension;
+}
+
+function chosenEncoding(ctx: Context, file: WebFile): Encoding {
+  // A client that says nothing takes "anything"; plain is what it surely reads.
+  if (ctx.get('Accept-Encoding') === '') return 'identity';
+  const accepted = ctx.acceptsEncodings(...file.encodings);
+  return accepted === 'br' || accepted === 'gzip' ? accepted : 'identity';
+}
