@@ -10,8 +10,8 @@ export async function startReplica(database: Database): Promise<MeasuredProcess>
   return startMeasured([compiledMain], serviceEnv(database), await freePort(), '/api/v1/_health');
 }
 
-/** A TypeScript file of this folder, run as it is. */
-export async function startPeer(file: string, database: Database, path: string): Promise<MeasuredProcess> {
+/** A file of this folder, run as it is. */
+export async function startPeer(file: string, database: Database, path = '/api/v1/_health'): Promise<MeasuredProcess> {
   const script = fileURLToPath(new URL(file, import.meta.url));
   return startMeasured(['--import', 'tsx', script], serviceEnv(database), await freePort(), path);
 }

@@ -9,18 +9,19 @@ import { join } from 'node:path';
 // The long scenario mostly waits: it runs beside the others. The suites of one list run one after the other.
 const LISTS = {
   beside: ['mission-true'],
-  main: ['unit', 'acts', 'docker', 'mission', 'faults', 'manifests'],
+  main: ['unit', 'acts', 'docker', 'mission', 'faults', 'manifests', 'web'],
 };
 const SUITES = {
   unit: [
     'controller/test/{state,reconcile,manifest,api,cli,observe,ingress,loop,lifecycle}/**/*.test.ts',
     'controller/test/runtime/fake-runtime.test.ts',
   ],
-  acts: ['acts-service/test/**/*.test.ts'],
+  acts: ['acts-service/test/**/*.test.ts', 'acts-service/web/test/**/*.test.ts'],
   docker: ['controller/test/runtime/docker-runtime.test.ts', 'controller/test/setup/**/*.test.ts'],
   mission: ['controller/test/e2e/mission-short.e2e.ts'],
   faults: ['controller/test/e2e/faults.e2e.ts'],
   manifests: ['controller/test/e2e/manifests.e2e.ts'],
+  web: ['controller/test/e2e/web/*.e2e.ts'],
   'mission-true': ['controller/test/e2e/mission-true.e2e.ts'],
 };
 
