@@ -1,17 +1,35 @@
-// The door to json-body.ts, which is slow to import: a replica must be ready before it can read its first upload, since
-// healing time is what starting costs.
+// Reads request bodies. Large ones wait their turn before a byte of them is read, so that uploads hold a bounded part of the replica's
+// memory however many come at once. The door to json-body.ts, which is slow to import: a replica must be ready before it can read its
+// first upload, since healing time is what starting costs.
 import type { Context } from 'koa';
 import type * as JsonBodyModule from './json-body.ts';
+import { limits } from './limits.ts';
+import { unavailable } from './problem.ts';
+import { Semaphore, type Release } from './semaphore.ts';
 
 type Reader = 'readCategory' | 'readUpload' | 'readUser' | 'readVote';
+type Value<K extends Reader> = ReturnType<(typeof JsonBodyModule)[K]>;
+
+const defaultBounds = {
+  bodiesBytes: limits.bodiesBytes,
+  waiting: limits.bodiesWaiting,
+  waitMs: limits.bodyWaitMs,
+  graceMs: limits.bodyGraceMs,
+  bytesPerSecond: limits.bodyBytesPerSecond,
+};
+export type BodyBounds = typeof defaultBounds;
 
 export class BodyReader {
   readonly #limitBytes: number;
+  readonly #bounds: BodyBounds;
+  readonly #memory: Semaphore;
   #loading: Promise<typeof JsonBodyModule> | undefined;
   #collect: JsonBodyModule.JsonBody | undefined;
 
-  constructor(limitBytes: number) {
+  constructor(limitBytes: number, bounds: BodyBounds = defaultBounds) {
     this.#limitBytes = limitBytes;
+    this.#bounds = bounds;
+    this.#memory = new Semaphore({ capacity: Math.max(bounds.bodiesBytes, limitBytes), waiting: bounds.waiting, waitMs: bounds.waitMs });
   }
 
   load(): Promise<typeof JsonBodyModule> {
@@ -20,10 +38,31 @@ export class BodyReader {
   }
 
   /** The validated body, or a Problem. */
-  async read<K extends Reader>(ctx: Context, reader: K): Promise<ReturnType<(typeof JsonBodyModule)[K]>> {
-    const module = await this.load();
-    this.#collect ??= module.jsonBody(this.#limitBytes);
-    const body = await this.#collect(ctx);
-    return module[reader](body) as ReturnType<(typeof JsonBodyModule)[K]>;
+  async read<K extends Reader>(ctx: Context, reader: K): Promise<Value<K>> {
+    return this.use(ctx, reader, (value) => Promise.resolve(value));
+  }
+
+  /** As read, and the body counts as held in memory until the work with it is done. */
+  async use<K extends Reader, T>(ctx: Context, reader: K, work: (value: Value<K>) => Promise<T>): Promise<T> {
+    const release = await this.#reserve(ctx);
+    try {
+      const module = await this.load();
+      this.#collect ??= module.jsonBody(this.#limitBytes, this.#bounds);
+      return await work(module[reader](await this.#collect(ctx)) as Value<K>);
+    } finally {
+      release();
+    }
+  }
+
+  async #reserve(ctx: Context): Promise<Release> {
+    const { 'content-length': length, 'content-encoding': encoding } = ctx.req.headers;
+    const isPlain = length !== undefined && (encoding === undefined || encoding === 'identity');
+    const bytes = isPlain ? Number(length) : this.#limitBytes;
+    // Too large is refused before it is read.
+    if (bytes <= limits.smallBodyBytes || bytes > this.#limitBytes) return () => undefined;
+    const release = await this.#memory.acquire(bytes);
+    if (release !== undefined) return release;
+    const detail = 'too much is being uploaded at the moment; nothing was stored';
+    throw unavailable('uploads-busy', detail, limits.retryAfterSeconds);
   }
 }

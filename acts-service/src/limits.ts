@@ -13,6 +13,14 @@ export const limits = {
   /** How much of a list is held in memory at once; a single larger row is held alone. */
   listBatchBytes: 1024 * 1024,
   listBatchRows: 500,
+  /** A larger row is read in parts of this many bytes of its picture; a multiple of 3, so that the parts' base64 joins. */
+  imageSliceBytes: 192 * 1024,
+  /** Votes for more acts than this do not share a statement. */
+  votedActsPerBatch: 500,
+  /** A deletion of a category takes this many of its acts in one statement: of pictures of 8 MB that is seconds of work. */
+  actsPerDeletion: 500,
+  /** A statement that PostgreSQL ended to resolve a deadlock is tried this often in all. */
+  deadlockAttempts: 4,
   /** Request line and headers together: names of 8 KiB, percent-encoded threefold, fit in a path. */
   headerBytes: 64 * 1024,
 
@@ -28,7 +36,9 @@ export const limits = {
 
   /** A picture with more is not decoded: 50 megapixels of today's phones are fine, 100 are not. */
   picturePixels: 64_000_000,
-  /** What decoding may hold, by decoding-memory.ts: 26 megapixels of a progressive JPEG, 14 of an interlaced PNG. */
+  /** A progressive JPEG may lawfully have thousands of scans, each a pass over all its pixels: 115 kB cost 9 s. Real ones have a dozen. */
+  jpegScans: 50,
+  /** What decoding may hold, by decoding-cost.ts: 26 megapixels of a progressive JPEG, 14 of an interlaced PNG. */
   pictureDecodingBytes: 80 * 1024 * 1024,
   /** Two thumbnails side by side on a phone whose pixels are two or three to a CSS pixel. */
   thumbnailPixels: 480,

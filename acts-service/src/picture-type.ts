@@ -1,8 +1,10 @@
-// What `/image` may call a picture. Decided by content, never by what the client said: an SVG or HTML page labelled as a picture
-// would run script in the web app's origin.
+// What may be called a picture, by its first bytes, never by what the client said: an SVG or HTML page labelled as a picture would run
+// script in the web app's origin. Only a candidate: picture-examiner.ts has it decoded before it is shown as one.
 
-/** A picture's media type, or undefined: then it is served as an attachment that no browser shows. */
-export function pictureType(bytes: Buffer): string | undefined {
+export const pictureTypes = ['image/jpeg', 'image/png', 'image/webp', 'image/gif'] as const;
+export type PictureType = (typeof pictureTypes)[number];
+
+export function pictureSignature(bytes: Buffer): PictureType | undefined {
   const ascii = (start: number, end: number): string => bytes.toString('latin1', start, end);
   if (bytes.length >= 4 && bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff) return 'image/jpeg';
   // The signature, then the IHDR chunk that must come first.
