@@ -1,13 +1,16 @@
-// Acts in PostgreSQL. Every change is one statement, so it survives any interleaving of replicas.
+// Acts in PostgreSQL. Every change is one statement, so it survives any interleaving of replicas. Locks are taken in one order everywhere:
+// the category's row, then acts by seq. Counting and ordering is done by the triggers of migration 0003.
 import { createHash } from 'node:crypto';
 import type { Knex } from 'knex';
+import { actHead, actTexts, imageSlice, pageKeys, wholePage } from './act-list-sql.ts';
 import type { ActRange } from './act-range.ts';
-import { encodeImage, type StoredImage } from './base64-image.ts';
+import type { StoredImage } from './base64-image.ts';
 import { inDatabase } from './database.ts';
 import type { RowKey } from './json-list.ts';
 import { limits } from './limits.ts';
 import { nameDigest } from './name.ts';
-import { timestampFormat } from './timestamp.ts';
+import { runPrepared, type Prepared } from './prepared.ts';
+import { VoteBatches } from './vote-batches.ts';
 
 export interface NewAct {
   readonly actId: string;
@@ -34,97 +37,95 @@ export interface StoredPicture {
   readonly bytes: Buffer;
 }
 
-export interface ActPage {
+/** A part of a category's acts, newest first, and how many acts there are in all: both from one snapshot. */
+export interface ActPage<T> {
   readonly total: number;
-  /** Newest first; at most one more than an answer may hold. */
-  readonly keys: readonly RowKey[];
-}
-
-interface ActRow {
-  readonly act_id: string;
-  readonly username: string;
-  readonly performed_at: string;
-  readonly caption: string;
-  readonly category_name: string;
-  readonly upvotes: string;
-  readonly image?: Buffer;
-  readonly image_tail?: string;
+  /** Undefined when there is nothing to answer with: no acts, not that many, or too many for one answer (act-range.ts says which). */
+  readonly acts: T | undefined;
 }
 
 export class ActRepository {
   readonly #knex: Knex;
+  readonly #votes: VoteBatches;
 
   constructor(knex: Knex) {
     this.#knex = knex;
+    this.#votes = new VoteBatches(knex);
   }
 
   /** False when the id is taken or the category unknown. */
   async add(act: NewAct): Promise<boolean> {
     const digest = createHash('sha256').update(act.image.bytes).digest();
-    // The category's row is locked against deletion until the act is in: a delete at the same instant takes the act with it or comes first.
+    // The lock comes before the act's seq is drawn, so in a category seq is the order of arrival; and a deletion of the category at the
+    // same instant takes the act with it or comes first.
     const added = await this.#rows<{ seq: string }>(
-      `INSERT INTO acts (act_id, category_id, username, performed_at, caption, image, image_tail, image_digest,
+      `WITH category AS MATERIALIZED (SELECT id FROM categories WHERE name_digest = ? FOR NO KEY UPDATE)
+       INSERT INTO acts (act_id, category_id, username, performed_at, caption, image, image_tail, image_digest,
                          picture_type, thumbnail, thumbnail_type)
        SELECT ?::text, id, ?::text, ?::timestamp, ?::text, ?::bytea, ?::text, ?::bytea, ?::text, ?::bytea, ?::text
-         FROM categories WHERE name_digest = ? FOR KEY SHARE
+         FROM category
        ON CONFLICT (act_id) DO NOTHING RETURNING seq`,
       [
-        ...[act.actId, act.username, act.performedAt, act.caption, act.image.bytes, act.image.tail, digest],
-        ...[act.pictureType ?? null, act.thumbnail?.bytes ?? null, act.thumbnail?.type ?? null, nameDigest(act.categoryName)],
+        ...[nameDigest(act.categoryName), act.actId, act.username, act.performedAt, act.caption, act.image.bytes, act.image.tail, digest],
+        ...[act.pictureType ?? null, act.thumbnail?.bytes ?? null, act.thumbnail?.type ?? null],
       ],
     );
     return added.length === 1;
   }
 
   /** False when there is no such act. */
-  async upvote(actId: string): Promise<boolean> {
-    return (await inDatabase(() => this.#knex('acts').where({ act_id: actId }).increment('upvotes', 1))) === 1;
+  upvote(actId: string): Promise<boolean> {
+    return this.#votes.add(actId);
   }
 
   /** False when there is no such act. */
   async remove(actId: string): Promise<boolean> {
-    return (await inDatabase(() => this.#knex('acts').where({ act_id: actId }).delete())) === 1;
+    const removed = await this.#rows(
+      `WITH category AS MATERIALIZED (
+         SELECT id FROM categories WHERE id = (SELECT category_id FROM acts WHERE act_id = ?) FOR NO KEY UPDATE)
+       DELETE FROM acts USING category WHERE act_id = ? AND category_id = category.id RETURNING seq`,
+      [actId, actId],
+    );
+    return removed.length === 1;
   }
 
   async count(): Promise<string> {
-    return (await this.#rows<{ total: string }>('SELECT count(*) AS total FROM acts', []))[0]?.total ?? '0';
+    return (await this.#rows<{ total: string }>('SELECT coalesce(sum(act_count), 0) AS total FROM categories', []))[0]?.total ?? '0';
   }
 
   /** How many acts a category has; undefined when it is unknown. */
   async countIn(categoryName: string): Promise<number | undefined> {
-    const [row] = await this.#rows<{ total: string }>(
-      'SELECT (SELECT count(*) FROM acts WHERE category_id = c.id) AS total FROM categories c WHERE name_digest = ?',
-      [nameDigest(categoryName)],
-    );
+    const sql = 'SELECT act_count AS total FROM categories WHERE name_digest = ?';
+    const [row] = await this.#rows<{ total: string }>(sql, [nameDigest(categoryName)]);
     return row === undefined ? undefined : Number(row.total);
   }
 
-  /** The category's size and the asked part of its acts, both from one snapshot; undefined when it is unknown. */
-  async page(categoryName: string, range: ActRange | undefined, withImages: boolean): Promise<ActPage | undefined> {
-    const [start, end] = range === undefined ? [1, limits.actsPerAnswer] : [range.start, range.end];
-    const [row] = await this.#rows<{ total: string; keys: RowKey[] | null }>(
-      `SELECT (SELECT count(*) FROM acts WHERE category_id = c.id) AS total,
-              (SELECT json_agg(k) FROM (
-                 SELECT seq::text AS id,
-                        octet_length(caption) + octet_length(username) + octet_length(c.name) + ${withImages ? 'octet_length(image)' : '0'} AS bytes
-                   FROM acts WHERE category_id = c.id
-                  ORDER BY performed_at DESC, seq DESC OFFSET ? LIMIT ?) k) AS keys
-         FROM categories c WHERE name_digest = ?`,
-      [start - 1, Math.min(end - start + 1, limits.actsPerAnswer), nameDigest(categoryName)],
-    );
-    return row === undefined ? undefined : { total: Number(row.total), keys: row.keys ?? [] };
+  /** The acts as one JSON text without its brackets; undefined also when that is longer than fits. Undefined: an unknown category. */
+  page(categoryName: string, range: ActRange | undefined, withImages: boolean): Promise<ActPage<string> | undefined> {
+    return this.#page<string>(wholePage(withImages), categoryName, range, [limits.listBatchBytes]);
   }
 
-  /** Acts as JSON texts, in the order of the keys; `images=none` leaves `imgB64` out. */
+  pageKeys(categoryName: string, range: ActRange | undefined, withImages: boolean): Promise<ActPage<readonly RowKey[]> | undefined> {
+    return this.#page<readonly RowKey[]>(pageKeys(withImages), categoryName, range, []);
+  }
+
+  /** Acts as JSON texts, in the order of the keys, without those that are gone; `images=none` leaves `imgB64` out. */
   async readRows(seqs: readonly string[], withImages: boolean): Promise<string[]> {
-    const rows = await this.#rows<ActRow>(
-      `SELECT act_id, username, to_char(performed_at, '${timestampFormat}') AS performed_at, caption, c.name AS category_name, upvotes
-              ${withImages ? ', image, image_tail' : ''}
-         FROM unnest(?::bigint[]) WITH ORDINALITY AS asked (seq, place)
-         JOIN acts USING (seq) JOIN categories c ON c.id = category_id ORDER BY place`,
-      [[...seqs]],
-    );
-    return rows.map(actText);
+    return (await runPrepared<{ text: string }>(this.#knex, actTexts(withImages), [[...seqs]])).map(({ text }) => text);
+  }
+
+  /** The JSON text of one act in parts, none when it is gone. Rejects when it goes in between. No connection is held from part to part. */
+  async *readInParts(seq: string): AsyncGenerator<string> {
+    const [act] = await runPrepared<{ head: string; image_bytes: number; tail: string }>(this.#knex, actHead, [seq]);
+    if (act === undefined) return;
+    yield act.head;
+    for (let at = 0; at < act.image_bytes; at += limits.imageSliceBytes) {
+      const length = Math.min(limits.imageSliceBytes, act.image_bytes - at);
+      const [slice] = await runPrepared<{ text: string }>(this.#knex, imageSlice, [seq, at + 1, length]);
+      if (slice === undefined) throw new Error('the act was deleted while its picture was sent');
+      yield slice.text;
+    }
+    yield `${act.tail}"}`;
   }
 
   async imageDigest(actId: string): Promise<Buffer | undefined> {
@@ -153,16 +154,18 @@ export class ActRepository {
     );
   }
 
+  async #page<T>(
+    statement: Prepared,
+    categoryName: string,
+    range: ActRange | undefined,
+    more: readonly number[],
+  ): Promise<ActPage<T> | undefined> {
+    const values = [nameDigest(categoryName), range?.start ?? 1, range?.end ?? null, ...more];
+    const [row] = await runPrepared<{ total: string; answer: T | null }>(this.#knex, statement, values);
+    return row === undefined ? undefined : { total: Number(row.total), acts: row.answer ?? undefined };
+  }
+
   #rows<T>(sql: string, bindings: readonly Knex.RawBinding[]): Promise<T[]> {
     return inDatabase(async () => (await this.#knex.raw<{ rows: T[] }>(sql, bindings)).rows);
   }
-}
-
-function actText(row: ActRow): string {
-  // Written by hand because actId is a number of up to 1,000 digits.
-  const image = row.image === undefined ? '' : `,"imgB64":"${encodeImage({ bytes: row.image, tail: row.image_tail ?? '' })}"`;
-  return (
-    `{"actId":${row.act_id},"username":${JSON.stringify(row.username)},"timestamp":"${row.performed_at}",` +
-    `"caption":${JSON.stringify(row.caption)},"upvotes":${row.upvotes},"categoryName":${JSON.stringify(row.category_name)}${image}}`
-  );
 }

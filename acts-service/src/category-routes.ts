@@ -1,9 +1,9 @@
 // Categories and the lists of their acts.
-import { checkRange, parseRange } from './act-range.ts';
-import type { ActRepository } from './act-repository.ts';
+import { checkRange, parseRange, type ActRange } from './act-range.ts';
+import type { ActPage, ActRepository } from './act-repository.ts';
 import type { BodyReader } from './body-reader.ts';
 import type { CategoryRepository } from './category-repository.ts';
-import { jsonList } from './json-list.ts';
+import { answerList, jsonList } from './json-list.ts';
 import { nameFromSegment } from './name.ts';
 import { badRequest, type Problem } from './problem.ts';
 import { segment, type RouteContext, type Route } from './route-table.ts';
@@ -14,15 +14,25 @@ export function categoryRoutes(categories: CategoryRepository, acts: ActReposito
     const query = new URLSearchParams(ctx.querystring);
     const asked = parseRange(query);
     const withImages = query.get('images') !== 'none';
-    const page = await acts.page(name, asked, withImages);
-    if (page === undefined) throw unknownCategory();
-    if (page.total === 0) {
+    const whole = answerable(await acts.page(name, asked, withImages), asked);
+    if (whole === undefined) {
       ctx.status = 204;
       return;
     }
-    checkRange(asked, page.total);
     ctx.type = 'json';
-    ctx.body = await jsonList('[]', page.keys, (seqs) => acts.readRows(seqs, withImages));
+    if (whole.acts !== undefined) {
+      ctx.body = `[${whole.acts}]`;
+      return;
+    }
+    const page = answerable(await acts.pageKeys(name, asked, withImages), asked);
+    if (page === undefined) {
+      ctx.status = 204;
+      return;
+    }
+    ctx.body = jsonList('[]', page.acts ?? [], {
+      rows: (seqs) => acts.readRows(seqs, withImages),
+      ...(withImages ? { parts: (seq: string) => acts.readInParts(seq) } : {}),
+    });
   }
 
   return [
@@ -30,13 +40,7 @@ export function categoryRoutes(categories: CategoryRepository, acts: ActReposito
       path: '/api/v1/categories',
       methods: {
         async GET(ctx) {
-          const keys = await categories.keys();
-          if (keys.length === 0) {
-            ctx.status = 204;
-            return;
-          }
-          ctx.type = 'json';
-          ctx.body = await jsonList('{}', keys, categories.readRows);
+          await answerList(ctx, '{}', categories);
         },
         async POST(ctx) {
           const name = await bodies.read(ctx, 'readCategory');
@@ -71,6 +75,14 @@ export function categoryRoutes(categories: CategoryRepository, acts: ActReposito
       },
     },
   ];
+}
+
+/** The page when there is something to answer with, undefined when the category is empty; throws what is wrong with the question. */
+function answerable<T>(page: ActPage<T> | undefined, asked: ActRange | undefined): ActPage<T> | undefined {
+  if (page === undefined) throw unknownCategory();
+  if (page.total === 0) return undefined;
+  checkRange(asked, page.total);
+  return page;
 }
 
 export function unknownCategory(): Problem {

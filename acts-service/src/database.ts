@@ -15,11 +15,15 @@ export function openDatabase(address: DatabaseAddress): Knex {
       ...address,
       connectionTimeoutMillis: limits.connectTimeoutMs,
       statement_timeout: limits.statementTimeoutMs,
+      // Compiling a statement takes longer than any of ours runs.
+      options: '-c jit=off',
       keepAlive: true,
     },
     // min 0: knex would otherwise keep connections that died with a restarted server.
     pool: { min: 0, max: limits.poolConnections, afterCreate: dropWhenSilent },
     acquireConnectionTimeout: limits.acquireTimeoutMs,
+    // Or every error's message, and so the log, would hold the statement's values: names, pictures, password hashes.
+    compileSqlOnError: false,
     // knex prints what it also throws; errors are reported once, at the edge.
     log: { warn: ignore, error: ignore, deprecate: ignore, debug: ignore },
   });
@@ -39,13 +43,19 @@ function dropWhenSilent(client: Client, done: (error: Error | null, client: Clie
 /** SQLSTATE classes that blame the statement, not the server: data exception, integrity, syntax or missing table. */
 const ourMistake = new Set(['22', '23', '42']);
 
-/** Runs queries; every failure that is the database's turns into 503 with Retry-After. */
+/** SQLSTATEs of a transaction that PostgreSQL ended, without a trace, for the sake of another one: deadlock, serialization failure. */
+const worthAnotherTry = new Set<unknown>(['40P01', '40001']);
+
+/** Runs one transaction or statement; every failure that is the database's turns into 503 with Retry-After. */
 export async function inDatabase<T>(work: () => PromiseLike<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof Problem || isOurMistake(error)) throw error;
-    throw unavailable('database-unavailable', 'the database cannot be used at the moment', limits.retryAfterSeconds, error);
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (attempt < limits.deadlockAttempts && worthAnotherTry.has((error as { code?: unknown }).code)) continue;
+      if (error instanceof Problem || isOurMistake(error)) throw error;
+      throw unavailable('database-unavailable', 'the database cannot be used at the moment', limits.retryAfterSeconds, error);
+    }
   }
 }
 

@@ -3,12 +3,15 @@ import { randomBytes, scrypt } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { Knex } from 'knex';
 import { inDatabase } from './database.ts';
-import type { ReadRows, RowKey } from './json-list.ts';
+import type { RowKey, RowReader } from './json-list.ts';
 import { nameDigest } from './name.ts';
+import { wholeList, wholeListOf } from './whole-list.ts';
 
 const hashPassword = promisify<string, Buffer, number, { N: number }, Buffer>(scrypt);
 /** 4 MiB and a few milliseconds per registration, off the main thread. */
 const hashCost = { N: 2 ** 12 };
+
+const wholeUsers = wholeListOf('users', 'to_json(name)::text');
 
 interface UserRow {
   readonly id: string;
@@ -46,12 +49,19 @@ export class UserRepository {
     );
   }
 
+  /** The whole list without brackets, empty when there is none; undefined when it is longer than fits. */
+  whole(): Promise<string | undefined> {
+    return wholeList(this.#knex, wholeUsers);
+  }
+
   keys(): Promise<RowKey[]> {
     return inDatabase(() => this.#knex('users').select<RowKey[]>('id', this.#knex.raw('octet_length(name) AS bytes')).orderBy('id'));
   }
 
-  readonly readRows: ReadRows = async (ids) => {
-    const names = await inDatabase(() => this.#knex<UserRow>('users').whereIn('id', ids).orderBy('id').pluck('name'));
-    return names.map((name: string) => JSON.stringify(name));
+  readonly reader: RowReader = {
+    rows: async (ids) => {
+      const names = await inDatabase(() => this.#knex<UserRow>('users').whereIn('id', ids).orderBy('id').pluck('name'));
+      return names.map((name: string) => JSON.stringify(name));
+    },
   };
 }

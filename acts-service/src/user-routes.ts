@@ -1,6 +1,6 @@
 // The users role's part of the contract.
 import type { BodyReader } from './body-reader.ts';
-import { jsonList } from './json-list.ts';
+import { answerList } from './json-list.ts';
 import { nameFromSegment } from './name.ts';
 import { badRequest } from './problem.ts';
 import { segment, type Route } from './route-table.ts';
@@ -12,13 +12,7 @@ export function userRoutes(users: UserRepository, bodies: BodyReader): Route[] {
       path: '/api/v1/users',
       methods: {
         async GET(ctx) {
-          const keys = await users.keys();
-          if (keys.length === 0) {
-            ctx.status = 204;
-            return;
-          }
-          ctx.type = 'json';
-          ctx.body = await jsonList('[]', keys, users.readRows);
+          await answerList(ctx, '[]', users);
         },
         async POST(ctx) {
           const { username, password } = await bodies.read(ctx, 'readUser');

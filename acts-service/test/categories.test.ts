@@ -14,7 +14,7 @@ describe('categories', () => {
     await addUser(system.users.url, 'alice');
   });
   after(() => system.stop());
-  beforeEach(() => sql(system.database, 'TRUNCATE categories, acts'));
+  beforeEach(() => sql(system.database, 'TRUNCATE categories, acts CASCADE'));
 
   it('POST creates a category: 201 and {}; a duplicate is 400', async () => {
     const answer = await addCategory(url, 'trees');

@@ -22,7 +22,7 @@ describe('replicas on one database', () => {
   });
   after(() => Promise.all([users, ...replicas].map((replica) => replica.stop())));
   beforeEach(async () => {
-    await sql(database, 'TRUNCATE acts, categories');
+    await sql(database, 'TRUNCATE acts, categories CASCADE');
     await addCategory(replicas[0]!.url, 'trees');
   });
 
