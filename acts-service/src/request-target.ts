@@ -4,6 +4,10 @@
 // Everything but the characters RFC 3986 allows in a target, `%` included in the allowed: what is already encoded stays.
 const rawCharacter = /[^A-Za-z0-9\-._~:/?[\]@!$&'()*+,;=%]/g;
 
+// A scheme and an authority, as clients send them to proxies: they change nothing here, and URL parsers throw on broken ones.
+const authority = /^[a-z][a-z0-9+.-]*:\/\/[^/?]*/i;
+
 export function encodeRawCharacters(target: string): string {
-  return target.replace(rawCharacter, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
+  const local = authority.test(target) ? target.replace(authority, '').replace(/^(?!\/)/, '/') : target;
+  return local.replace(rawCharacter, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
 }
