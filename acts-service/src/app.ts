@@ -67,7 +67,7 @@ export function buildApp({ config, count, routes, web, writeLimit, logger, telem
 function corsHeaders(allowed: '*' | readonly string[]): Middleware {
   return cors({
     // With a list the answer depends on who asks; the middleware says so in Vary.
-    origin: allowed === '*' ? '*' : ({ headers }: Context) => (allowed.includes(headers.origin ?? '') ? headers.origin! : ''),
+    origin: allowed === '*' ? '*' : (ctx: Context) => allowed.find((origin) => origin === ctx.get('Origin')) ?? '',
     allowMethods: 'GET,HEAD,POST,DELETE',
     exposeHeaders: 'ETag,Retry-After,Allow,X-Request-Id',
     maxAge: 600,

@@ -13,10 +13,8 @@ export function clientAddress(request: IncomingMessage, trustProxy: boolean): st
 }
 
 function lastForwarded(header: string | string[] | undefined): string | undefined {
-  const last = String(header ?? '')
-    .split(',')
-    .at(-1)!
-    .trim();
+  const text = String(header ?? '');
+  const last = text.slice(text.lastIndexOf(',') + 1).trim();
   return isIP(last) === 0 ? undefined : last;
 }
 

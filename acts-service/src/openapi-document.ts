@@ -29,12 +29,12 @@ const common: Readonly<Record<string, AnswerDescription>> = {
   NotFound: { description: 'There is nothing at this path.', codes: ['not-found'] },
   RequestTimeout: { description: 'The request did not arrive in time.', codes: ['body-too-slow'] },
   BodyTooLarge: { description: 'The body is over the limit (8 MiB by default).', codes: ['body-too-large'] },
-  TooManyRequests: { description: 'Too many writes by this client.', codes: ['too-many-requests'], headers: ['Retry-After'] },
+  TooManyRequests: { description: 'Too many writes by this client.', codes: ['too-many-writes'], headers: ['Retry-After'] },
   HeadersTooLarge: { description: 'Request line and headers are over the limit (64 KiB).' },
   Unavailable: {
     description:
-      'Not at the moment: the database or the users service cannot be reached, or this process is starting. Nothing has changed.',
-    codes: ['database-unavailable', 'users-unavailable', 'starting'],
+      'Not at the moment: the database or the users service cannot be reached, too much is under way, or this process is starting.',
+    codes: ['database-unavailable', 'users-unavailable', 'uploads-busy', 'pictures-busy', 'starting'],
     headers: ['Retry-After'],
   },
   Failure: { description: 'A failure on our side, or a process that starts, stops or was crashed on purpose.', codes: [] },

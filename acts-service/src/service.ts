@@ -13,7 +13,6 @@ import { DatabaseProbe } from './database-probe.ts';
 import { openDatabase } from './database.ts';
 import { Health } from './health.ts';
 import { limits } from './limits.ts';
-import { limitWrites } from './limit-writes.ts';
 import { createLogger } from './logger.ts';
 import { memoryPressure } from './memory-pressure.ts';
 import type { Metrics } from './metrics.ts';

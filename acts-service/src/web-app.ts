@@ -10,8 +10,8 @@ const allow = 'OPTIONS, GET, HEAD';
 
 /** Beside the sources when they run as they are, one further up when they are compiled. */
 export function defaultWebRoot(): string {
-  const candidates = ['../web/dist', '../../web/dist'].map((path) => fileURLToPath(new URL(path, import.meta.url)));
-  return candidates.find((path) => existsSync(path)) ?? candidates[1]!;
+  const besideSources = fileURLToPath(new URL('../web/dist', import.meta.url));
+  return existsSync(besideSources) ? besideSources : fileURLToPath(new URL('../../web/dist', import.meta.url));
 }
 
 export class WebApp {
@@ -72,7 +72,7 @@ async function sendFile(ctx: Context, file: WebFile): Promise<void> {
 
 function chosenEncoding(ctx: Context, file: WebFile): Encoding {
   // A client that says nothing takes "anything"; plain is what it surely reads.
-  if (ctx.get('Accept-Encoding') === '') return 'identity';
-  const accepted = ctx.acceptsEncodings(...file.encodings);
-  return accepted === 'br' || accepted === 'gzip' ? accepted : 'identity';
+  const accepted = ctx.get('Accept-Encoding') === '' ? [] : ctx.acceptsEncodings();
+  // The smallest first, whatever the order in which the client names them.
+  return file.encodings.find((encoding) => accepted.includes(encoding)) ?? 'identity';
 }

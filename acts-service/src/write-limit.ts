@@ -59,7 +59,10 @@ export class WriteLimit {
     const known = this.#budgets.get(client);
     if (known !== undefined) return known;
     // The one that came first goes first; at worst its client loses what was left of a lease.
-    if (this.#budgets.size >= limits.leaseClients) this.#budgets.delete(this.#budgets.keys().next().value!);
+    if (this.#budgets.size >= limits.leaseClients) {
+      const oldest = this.#budgets.keys().next();
+      if (oldest.done !== true) this.#budgets.delete(oldest.value);
+    }
     const budget: Budget = { points: 0, endsAt: 0, refusedUntil: 0, leasing: undefined };
     this.#budgets.set(client, budget);
     return budget;

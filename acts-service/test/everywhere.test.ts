@@ -11,7 +11,11 @@ describe('everywhere', () => {
   const bodyLimit = 20_000;
   before(async function () {
     this.timeout(30_000);
-    system = await startSystem(await freshDatabase(), { BODY_LIMIT_BYTES: String(bodyLimit), ACTS_FAULT_INJECTION: 'any', WEB_ROOT: '/nowhere' });
+    system = await startSystem(await freshDatabase(), {
+      BODY_LIMIT_BYTES: String(bodyLimit),
+      ACTS_FAULT_INJECTION: 'any',
+      WEB_ROOT: '/nowhere',
+    });
     url = system.acts.url;
     await addUser(system.users.url, 'alice');
     await addCategory(url, 'trees');

@@ -1,6 +1,7 @@
 // Every answer that a test gets from a replica, held against the OpenAPI document that the same replica publishes.
 import type { ValidateFunction } from 'ajv/dist/2020.js';
 import { parse } from 'lossless-json';
+import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { losslessAjv, losslessSchema } from '../../src/lossless-schema.ts';
 import type { Answer } from './client.ts';
 
@@ -87,8 +88,8 @@ class AnswerChecker {
   #response(method: string, path: string, status: number): Description | undefined {
     const item = this.#paths.find(({ pattern }) => pattern.test(path))?.item;
     const operation = item?.[method.toLowerCase()] as Operation | undefined;
-    // Whatever was asked: a process that starts is 503, one that has crashed 500.
-    if (operation === undefined && (status === 500 || status === 503)) return this.#resolve(`#/components/responses/${failure[status]}`);
+    const failure = operation === undefined ? failures[status] : undefined;
+    if (failure !== undefined) return this.#resolve(`#/components/responses/${failure}`);
     if (item === undefined) return status === 404 ? this.#resolve(this.#document['x-other-paths'].$ref) : undefined;
     if (operation === undefined) return status === 405 ? this.#resolve(item['x-other-methods'].$ref) : undefined;
     const listed = operation.responses[status] ?? (status === 500 ? operation.responses.default : undefined);
@@ -106,13 +107,15 @@ class AnswerChecker {
     return undefined;
   }
 
-  #contentMistake({ content }: Description, method: string, { status, headers, text, bytes }: Answer): string | undefined {
-    const length = bytes.length;
-    if (method === 'HEAD' || status === 204 || status === 304 || content === undefined) return length === 0 ? undefined : 'it has content';
+  #contentMistake({ content }: Description, method: string, { status, headers, bytes }: Answer): string | undefined {
+    if (method === 'HEAD' || status === 204 || status === 304 || content === undefined)
+      return bytes.length === 0 ? undefined : 'it has content';
     const type = (headers['content-type'] ?? '').replace(/;.*$/s, '');
     const described = content[type];
     if (described === undefined) return `the content type ${type} is not listed`;
     if (described.schema === undefined) return undefined;
+    const decode = decoders[headers['content-encoding'] ?? ''];
+    const text = (decode === undefined ? bytes : decode(bytes)).toString('utf8');
     const value = parse(withoutLongStrings(text));
     const validate = this.#validator(described.schema);
     if (!validate(value)) return this.#ajv.errorsText(validate.errors, { dataVar: 'content' });
@@ -137,7 +140,10 @@ class AnswerChecker {
   }
 }
 
-const failure = { 500: 'Failure', 503: 'Unavailable' } as const;
+/** Whatever was asked: too many writes are 429, a process that has crashed is 500, one that starts 503. */
+const failures: Readonly<Record<number, string>> = { 429: 'TooManyRequests', 500: 'Failure', 503: 'Unavailable' };
+
+const decoders: Readonly<Record<string, (bytes: Buffer) => Buffer>> = { gzip: gunzipSync, br: brotliDecompressSync };
 
 /** Node answers what is no HTTP itself, without content. */
 function isRefusedByParser({ status, headers, bytes }: Answer): boolean {
