@@ -10,14 +10,23 @@ import { Semaphore, type Release } from './semaphore.ts';
 type Reader = 'readCategory' | 'readUpload' | 'readUser' | 'readVote';
 type Value<K extends Reader> = ReturnType<(typeof JsonBodyModule)[K]>;
 
-const defaultBounds = {
+export interface BodyBounds {
+  /** In memory at once, over all connections; at least one body of the limit fits. */
+  readonly bodiesBytes: number;
+  readonly waiting: number;
+  readonly waitMs: number;
+  /** The slowest sender that is waited for. */
+  readonly graceMs: number;
+  readonly bytesPerSecond: number;
+}
+
+const defaultBounds: BodyBounds = {
   bodiesBytes: limits.bodiesBytes,
   waiting: limits.bodiesWaiting,
   waitMs: limits.bodyWaitMs,
   graceMs: limits.bodyGraceMs,
   bytesPerSecond: limits.bodyBytesPerSecond,
 };
-export type BodyBounds = typeof defaultBounds;
 
 export class BodyReader {
   readonly #limitBytes: number;

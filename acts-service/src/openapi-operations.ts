@@ -1,5 +1,6 @@
 // What each route takes and answers, in the published document's terms. A route that is not described here cannot be published
 // (openapi-document.ts), so that code and document cannot part.
+import { healthDetails } from './health-reason.ts';
 import { actIdSchema, categoryNameSchema, usernameSchema, type JsonSchema, type SchemaName } from './api-schemas.ts';
 
 export type Method = 'GET' | 'POST' | 'DELETE';
@@ -35,6 +36,7 @@ export const pathParameters: Readonly<Record<string, { readonly description: str
   actId: { description: 'The digits, as uploaded.', schema: actIdSchema },
 };
 
+const unhealthy = Object.keys(healthDetails).filter((code) => code !== 'ok');
 const badPath = ['bad-path', 'bad-name'];
 const badBody = ['malformed-json', 'unreadable-body', 'bad-body'];
 const done: AnswerDescription = { description: 'Done.', schema: 'Done' };
@@ -59,21 +61,14 @@ const range = {
   images: { description: '`none` leaves imgB64 out; anything else is ignored.', schema: { type: 'string' }, example: 'none' },
 };
 
-const pictureTypes = ['image/jpeg', 'image/png', 'image/webp', 'image/gif', 'application/octet-stream'];
-const pictureHeaders: readonly HeaderName[] = ['ETag', 'Cache-Control', 'X-Content-Type-Options', 'Content-Disposition'];
-
-function picture(id: string, summary: string): OperationDescription {
-  return {
-    id,
-    summary,
-    description: 'Real JPEG, PNG, WebP or GIF content is served as such, anything else as an attachment that no browser shows.',
-    answers: {
-      200: { description: 'The picture.', mediaTypes: pictureTypes, headers: pictureHeaders },
-      304: { description: 'Still the picture that `If-None-Match` names.', headers: ['ETag'] },
-      404: { description: 'There is no such act.', codes: ['unknown-act'] },
-    },
-  };
-}
+const pictureHeaders: readonly HeaderName[] = ['ETag', 'Cache-Control', 'X-Content-Type-Options'];
+const version = {
+  v: {
+    description: 'The start of the ETag, 16 characters or more: while it is right, the answer may be kept for ever.',
+    schema: { type: 'string' },
+    example: '2cf24dba5fb0a30e',
+  },
+};
 
 const users: Readonly<Record<string, PathOperations>> = {
   '/api/v1/users': {
@@ -176,8 +171,35 @@ const acts: Readonly<Record<string, PathOperations>> = {
   '/api/v1/acts/:actId': {
     DELETE: { id: 'removeAct', summary: 'Remove an act', answers: { 200: done, 400: refused('unknown-act') } },
   },
-  '/api/v1/acts/:actId/image': { GET: picture('readImage', "An act's picture") },
-  '/api/v1/acts/:actId/thumbnail': { GET: picture('readThumbnail', "An act's picture, small") },
+  '/api/v1/acts/:actId/image': {
+    GET: {
+      id: 'readImage',
+      summary: 'What was uploaded as the picture of an act, byte for byte',
+      description: 'Real JPEG, PNG, WebP or GIF content is served as such, anything else as an attachment that no browser shows.',
+      query: version,
+      answers: {
+        200: {
+          description: 'The bytes.',
+          mediaTypes: ['image/jpeg', 'image/png', 'image/webp', 'image/gif', 'application/octet-stream'],
+          headers: [...pictureHeaders, 'Content-Disposition'],
+        },
+        304: { description: 'Still what `If-None-Match` names.', headers: ['ETag'] },
+        404: { description: 'There is no such act.', codes: ['unknown-act'] },
+      },
+    },
+  },
+  '/api/v1/acts/:actId/thumbnail': {
+    GET: {
+      id: 'readThumbnail',
+      summary: 'The picture of an act, small',
+      query: version,
+      answers: {
+        200: { description: 'The picture.', mediaTypes: ['image/webp'], headers: pictureHeaders },
+        304: { description: 'Still what `If-None-Match` names.', headers: ['ETag'] },
+        404: { description: 'There is no such act, or no picture that can be shown.', codes: ['unknown-act', 'no-thumbnail'] },
+      },
+    },
+  },
 };
 
 const operation: Readonly<Record<string, PathOperations>> = {
@@ -194,7 +216,10 @@ const operation: Readonly<Record<string, PathOperations>> = {
     GET: {
       id: 'readHealth',
       summary: 'Whether this replica can serve',
-      answers: { 200: { description: 'It can.', headers: ['Cache-Control'] } },
+      answers: {
+        200: { description: 'It can.', headers: ['Cache-Control'] },
+        500: { description: 'It cannot; `code` says why.', codes: [...unhealthy, 'starting', 'crashed'], headers: ['Cache-Control'] },
+      },
     },
   },
   '/api/v1/_crash': {
