@@ -218,7 +218,7 @@ const operation: Readonly<Record<string, PathOperations>> = {
       summary: 'Whether this replica can serve',
       answers: {
         200: { description: 'It can.', headers: ['Cache-Control'] },
-        500: { description: 'It cannot; `code` says why.', codes: [...unhealthy, 'starting', 'crashed'], headers: ['Cache-Control'] },
+        500: { description: 'It cannot; `code` says why.', codes: [...unhealthy, 'starting', 'crashed'] },
       },
     },
   },
