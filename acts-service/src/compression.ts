@@ -9,7 +9,9 @@ const pictureList = /^\/api\/v1\/categories\/[^/]+\/acts\/?$/;
 export function compression(): Middleware {
   let loading: Promise<Middleware> | undefined;
   return async (ctx: Context, next: Next) => {
-    if (ctx.get('Accept-Encoding') === '' || (pictureList.test(ctx.path) && ctx.query.images !== 'none')) {
+    // Who takes no encoding at all, not even none, gets none: koa-compress would throw.
+    const isAsked = ctx.get('Accept-Encoding') !== '' && ctx.acceptsEncodings('br', 'gzip', 'identity') !== false;
+    if (!isAsked || (pictureList.test(ctx.path) && ctx.query.images !== 'none')) {
       await next();
       return;
     }
