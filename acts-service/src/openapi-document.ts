@@ -49,7 +49,7 @@ export function openApiDocument(role: Role, routes: readonly Route[]): Json {
       description:
         'Good deeds, each with a picture, a caption and a category. `type: integer` means any number of digits up to the given ' +
         '`x-max-digits` (1,000), which a double cannot hold: read and write actId losslessly. HEAD is answered wherever GET is. ' +
-        'Every path answers 405 to other methods (`x-other-methods`), every other path is 404 (`x-other-paths`). ' +
+        'Every path answers 405 to other methods (`x-other-methods`), every other path is 404 (`x-other-paths`); a CORS preflight is answered 204 on any. ' +
         'A request that is no HTTP, or whose head does not arrive in time, is answered 400, 408 or 431 without content.',
     },
     servers: [{ url: '/' }],

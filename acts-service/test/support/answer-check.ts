@@ -79,7 +79,7 @@ class AnswerChecker {
   }
 
   mistake(method: string, target: string, answer: Answer): string | undefined {
-    if (isRefusedByParser(answer)) return undefined;
+    if (isRefusedByParser(answer) || (method === 'OPTIONS' && isPreflight(answer))) return undefined;
     const response = this.#response(method, target.replace(/\?.*$/s, ''), answer.status);
     if (response === undefined) return `${answer.status} is not listed`;
     return this.#headerMistake(response, answer) ?? this.#contentMistake(response, method, answer);
@@ -144,6 +144,11 @@ class AnswerChecker {
 const failures: Readonly<Record<number, string>> = { 429: 'TooManyRequests', 500: 'Failure', 503: 'Unavailable' };
 
 const decoders: Readonly<Record<string, (bytes: Buffer) => Buffer>> = { gzip: gunzipSync, br: brotliDecompressSync };
+
+/** Answered before anybody looks at the path. */
+function isPreflight({ status, headers, bytes }: Answer): boolean {
+  return status === 204 && headers['access-control-allow-methods'] !== undefined && bytes.length === 0;
+}
 
 /** Node answers what is no HTTP itself, without content. */
 function isRefusedByParser({ status, headers, bytes }: Answer): boolean {
