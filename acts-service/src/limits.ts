@@ -27,7 +27,7 @@ export const limits = {
   /** Larger bodies than this wait their turn; smaller ones are as many as there are connections. */
   smallBodyBytes: 64 * 1024,
   /** Bodies received and not yet stored, all together; at least one body of the limit fits. */
-  bodiesBytes: 64 * 1024 * 1024,
+  bodiesBytes: 40 * 1024 * 1024,
   bodiesWaiting: 100,
   bodyWaitMs: 10_000,
   /** A body that comes more slowly than this, measured after the grace time, is cut with 408: an 8 MB one after 266 s at the latest. */
@@ -104,8 +104,8 @@ export const limits = {
 
   /** The default of SHUTDOWN_GRACE_MS: in-flight requests get this long after SIGTERM, then their connections are cut. */
   shutdownGraceMs: 8000,
-  /** Connections that have not sent a request by then are cut. */
-  shutdownSilentMs: 250,
+  /** Connections without a request by then are cut. */
+  shutdownIdleMs: 250,
   /** And what remains after them (the pool, the count) this long. */
   shutdownCloseMs: 1500,
   /** Longer than any sane proxy keeps an idle connection, so that the proxy is the one to close it. */

@@ -85,7 +85,7 @@ describe('bodies', () => {
       } catch (error) {
         // By name: what is loaded late is another instance of the module under mocha.
         if (!(error instanceof Error && error.name === 'Problem')) throw error;
-        const { status, headers, code } = error as Problem;
+        const { status, headers, code } = error as unknown as Pick<Problem, 'status' | 'headers' | 'code'>;
         ctx.status = status;
         ctx.set(headers);
         ctx.body = [code];
