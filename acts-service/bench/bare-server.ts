@@ -8,6 +8,8 @@ import { nameDigest } from '../src/name.ts';
 
 // The address comes from the environment, as the service's does.
 const pool = new pg.Pool({ max: limits.poolConnections });
+// Its server is ended under it.
+pool.on('error', () => undefined);
 const path = /^\/api\/v1\/categories\/([^/]+)\/acts$/;
 
 createServer((request, response) => {

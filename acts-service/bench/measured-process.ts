@@ -3,7 +3,6 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { call } from '../test/support/client.ts';
 import { eventually } from '../test/support/eventually.ts';
 
 const ticksPerSecond = 100;
@@ -22,10 +21,12 @@ export async function startMeasured(
   path: string,
 ): Promise<MeasuredProcess> {
   const child = spawn(process.execPath, args, { env: { PATH: process.env.PATH, ...env, PORT: String(port) }, stdio: 'inherit' });
+  // Whatever becomes of the measuring, nothing is left running.
+  process.once('exit', () => child.kill('SIGKILL'));
   const url = `http://127.0.0.1:${port}`;
   await eventually(async () => {
     if (child.exitCode !== null) return;
-    const { status } = await call(url, 'GET', path);
+    const { status } = await fetch(url + path);
     if (status !== 200) throw new Error(`${path} answers ${status}`);
   }, 20_000);
   if (child.exitCode !== null || child.pid === undefined) throw new Error(`${args.join(' ')} ended with ${child.exitCode ?? '?'}`);
