@@ -1,6 +1,6 @@
 // One replica from listening to stopped. It listens first, with next to nothing imported, and loads the application behind the open port.
 import { createServer } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import { Server as NetServer, type AddressInfo, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from './config.ts';
 import { limits } from './limits.ts';
@@ -47,17 +47,21 @@ export async function startReplica(config: Config): Promise<Replica> {
   async function stop(): Promise<void> {
     gate.stop();
     stopping.abort();
-    const closed = new Promise((resolve) => server.close(resolve));
-    // A connection becomes idle only after its last answer, so closing idle ones once is not enough.
-    const sweep = setInterval(() => server.closeIdleConnections(), 25);
-    // A little later: the first request on a new connection may be on its way.
+    // Not http's own close(), which also cuts idle connections at once: the next request of a keep-alive client, or the first on a new
+    // connection, may be on its way. It is still answered, and told to go elsewhere.
+    const closed = new Promise((resolve) => NetServer.prototype.close.call(server, resolve));
+    let sweep: NodeJS.Timeout | undefined;
     const cut = setTimeout(() => {
       for (const socket of silent) socket.destroy();
-    }, limits.shutdownSilentMs);
+      // A connection becomes idle only after its last answer, so closing idle ones once is not enough.
+      sweep = setInterval(() => server.closeIdleConnections(), 25);
+    }, limits.shutdownIdleMs);
     await within(config.shutdownGraceMs, closed);
     clearInterval(sweep);
     clearTimeout(cut);
     server.closeAllConnections();
+    // Ends http's own timers; that it is closed already is no news.
+    server.close();
     // A start that failed, or was stopped by the signal above, has cleaned up after itself.
     const serviceClosed = starting.then(
       (service) => service.close(),
