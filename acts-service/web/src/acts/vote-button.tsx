@@ -1,0 +1,26 @@
+// Upvotes an act; the count moves at once.
+import { useState } from 'preact/hooks';
+import type { Act } from '../api/service.ts';
+import type { CategoryFeed } from '../list/category-feed.ts';
+import { Icon } from '../parts/icon.tsx';
+
+const shortNumber = new Intl.NumberFormat(undefined, { notation: 'compact', maximumFractionDigits: 1 });
+
+export function VoteButton({ act, feed, size = 'small' }: { act: Act; feed: CategoryFeed; size?: 'small' | 'large' }) {
+  const [hasVoted, setVoted] = useState(false);
+  const votes = feed.votes(act);
+  return (
+    <button
+      type="button"
+      class={`vote ${size} ${hasVoted ? 'voted' : ''}`}
+      aria-label={`Upvote, ${votes} ${votes === 1 ? 'vote' : 'votes'}`}
+      onClick={() => {
+        setVoted(true);
+        void feed.vote(act);
+      }}
+    >
+      <Icon name="heart" />
+      <span>{shortNumber.format(votes)}</span>
+    </button>
+  );
+}
