@@ -22,8 +22,6 @@ export function openDatabase(address: DatabaseAddress): Knex {
     // min 0: knex would otherwise keep connections that died with a restarted server.
     pool: { min: 0, max: limits.poolConnections, afterCreate: dropWhenSilent },
     acquireConnectionTimeout: limits.acquireTimeoutMs,
-    // Or every error's message, and so the log, would hold the statement's values: names, pictures, password hashes.
-    compileSqlOnError: false,
     // knex prints what it also throws; errors are reported once, at the edge.
     log: { warn: ignore, error: ignore, deprecate: ignore, debug: ignore },
   });
