@@ -30,13 +30,6 @@ export interface Thumbnail {
   readonly type: string;
 }
 
-export interface StoredPicture {
-  readonly digest: Buffer;
-  /** As in NewAct. */
-  readonly type: string | undefined;
-  readonly bytes: Buffer;
-}
-
 /** A part of a category's acts, newest first, and how many acts there are in all: both from one snapshot. */
 export interface ActPage<T> {
   readonly total: number;
@@ -126,32 +119,6 @@ export class ActRepository {
       yield slice.text;
     }
     yield `${act.tail}"}`;
-  }
-
-  async imageDigest(actId: string): Promise<Buffer | undefined> {
-    return (await this.#rows<{ digest: Buffer }>('SELECT image_digest AS digest FROM acts WHERE act_id = ?', [actId]))[0]?.digest;
-  }
-
-  /** Everything from one row version: an id may be deleted and reused between two reads. */
-  async picture(actId: string): Promise<StoredPicture | undefined> {
-    const sql = 'SELECT image_digest AS digest, picture_type AS type, image AS bytes FROM acts WHERE act_id = ?';
-    const [row] = await this.#rows<{ digest: Buffer; type: string | null; bytes: Buffer }>(sql, [actId]);
-    return row === undefined ? undefined : { ...row, type: row.type ?? undefined };
-  }
-
-  /** Undefined also when the act has none. The digest is the original picture's. */
-  async thumbnail(actId: string): Promise<(Thumbnail & { readonly digest: Buffer }) | undefined> {
-    const sql =
-      'SELECT image_digest AS digest, thumbnail AS bytes, thumbnail_type AS type FROM acts WHERE act_id = ? AND thumbnail IS NOT NULL';
-    return (await this.#rows<Thumbnail & { digest: Buffer }>(sql, [actId]))[0];
-  }
-
-  /** For an act of an earlier version; nothing happens when it is gone, has another picture now or was examined meanwhile. */
-  async setExamined(actId: string, digest: Buffer, type: string, thumbnail: Thumbnail | undefined): Promise<void> {
-    await this.#rows(
-      `UPDATE acts SET picture_type = ?, thumbnail = ?, thumbnail_type = ? WHERE act_id = ? AND image_digest = ? AND picture_type IS NULL`,
-      [type, thumbnail?.bytes ?? null, thumbnail?.type ?? null, actId, digest],
-    );
   }
 
   async #page<T>(
