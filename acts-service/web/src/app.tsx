@@ -45,7 +45,7 @@ function Navigation() {
     <nav class="tabs" aria-label="Main">
       <a href="#/" {...current(screen === 'categories' || screen === 'category' || screen === 'act')}>
         <Icon name="home" />
-        <span>Categories</span>
+        <span>Browse</span>
       </a>
       <a class="share" href={routeHash(share)} {...current(screen === 'share')}>
         <Icon name="plus" />

@@ -1,8 +1,7 @@
 // What every screen has: a heading that takes the focus, a title, a place to scroll to.
 import type { ComponentChildren } from 'preact';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
-import { scrollToRestore } from '../navigation/navigation.ts';
-import { goBack } from '../navigation/navigation.ts';
+import { goBack, scrollToRestore } from '../navigation/navigation.ts';
 import { routeHash, type Route } from '../navigation/route.ts';
 import { Icon } from './icon.tsx';
 

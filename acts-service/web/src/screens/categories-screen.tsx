@@ -28,16 +28,21 @@ export function CategoriesScreen() {
       <p class="lead">
         {all !== undefined && all.length > 0
           ? `${plural(total, 'act', 'acts')} of kindness in ${plural(all.length, 'category', 'categories')}. What did you do today?`
-          : 'Small deeds, shared for the deed. No selfies.'}
+          : 'Small deeds, shared for the deed.'}
       </p>
-      {currentUser.value === undefined && (
-        <p class="welcome">
+      <p class="welcome">
+        {currentUser.value === undefined ? (
           <a class="button primary" href="#/people">
             Choose who you are
           </a>
-          <span>or just look around.</span>
-        </p>
-      )}
+        ) : (
+          <a class="button primary" href="#/share">
+            <Icon name="heart" />
+            Tell us
+          </a>
+        )}
+      </p>
+      <Dawn />
       <div class="section-head">
         <h2>Categories</h2>
         <button type="button" class="button small" onClick={() => setAdding(true)}>
@@ -59,6 +64,19 @@ function Greeting() {
     <>
       Hello, <bdi class="ellipsis">{name.slice(0, 200)}</bdi>
     </>
+  );
+}
+
+/** Decoration only. */
+function Dawn() {
+  return (
+    <div class="dawn" aria-hidden="true">
+      <svg viewBox="0 0 400 200" preserveAspectRatio="xMaxYMax slice" focusable="false">
+        <circle class="sun" cx="326" cy="84" r="36" />
+        <path class="far" d="M0 172c80-26 160-34 240-14s110 0 160-30v72H0Z" />
+        <path class="near" d="M0 192c90-30 170-26 250-14s110-6 150-18v40H0Z" />
+      </svg>
+    </div>
   );
 }
 

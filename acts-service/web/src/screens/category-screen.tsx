@@ -78,8 +78,10 @@ function FeedContent({ feed }: { feed: CategoryFeed }) {
   return (
     <>
       {count > 0 && <p class="lead">{feed.total.value === 1 ? '1 act' : `${feed.total.value.toLocaleString()} acts`}, newest first</p>}
-      <NewActs feed={feed} />
-      {count > 0 && <ActGrid feed={feed} />}
+      <div class="feed">
+        <NewActs feed={feed} />
+        {count > 0 && <ActGrid feed={feed} />}
+      </div>
       {count === 0 && state === 'ready' && (
         <Empty icon="heart" title="No acts yet">
           <p>Be the first to share one here.</p>
