@@ -45,17 +45,13 @@ export function buildApp({ config, count, routes, web, writeLimit, logger, telem
   app.use(countRequests(count, countedPaths[config.role]));
   app.use(answerProblems());
   if (web !== undefined) app.use(web.middleware);
-  const securityHeaders = apiSecurityHeaders(config.corsOrigins === '*' || config.corsOrigins.length > 0);
-  app.use((ctx, next) => {
-    ctx.set(securityHeaders);
-    return next();
-  });
+  app.use(apiHeaders(config.corsOrigins));
   if (config.corsOrigins === '*' || config.corsOrigins.length > 0) app.use(corsHeaders(config.corsOrigins));
   if (config.writesPerMinute > 0) app.use(limitWrites(writeLimit, config.trustProxy, telemetry));
   app.use(compression());
-  app.use(async (ctx, next) => {
+  app.use((ctx, next) => {
     if (hidesCrashRoute(config.faultInjection, ctx.path, ctx.get('X-Forwarded-For'))) throw notFound();
-    await next();
+    return next();
   });
   app.use(buildRouter([frontPage(config.role), ...routes]).routes());
   app.use(() => {
@@ -64,16 +60,31 @@ export function buildApp({ config, count, routes, web, writeLimit, logger, telem
   return app;
 }
 
+const exposedHeaders = 'ETag,Retry-After,Allow,X-Request-Id';
+
+/** What every answer of the API carries. */
+function apiHeaders(corsOrigins: Config['corsOrigins']): Middleware {
+  const security = apiSecurityHeaders(corsOrigins === '*' || corsOrigins.length > 0);
+  const open = { 'Access-Control-Allow-Origin': '*', 'Access-Control-Expose-Headers': exposedHeaders };
+  const headers = Object.entries({ ...security, ...(corsOrigins === '*' ? open : {}) });
+  return (ctx, next) => {
+    for (const [name, value] of headers) ctx.res.setHeader(name, value);
+    return next();
+  };
+}
+
 function corsHeaders(allowed: '*' | readonly string[]): Middleware {
-  return cors({
+  const middleware = cors({
     // With a list the answer depends on who asks; the middleware says so in Vary.
     origin: allowed === '*' ? '*' : (ctx: Context) => allowed.find((origin) => origin === ctx.get('Origin')) ?? '',
     allowMethods: 'GET,HEAD,POST,DELETE',
-    exposeHeaders: 'ETag,Retry-After,Allow,X-Request-Id',
+    exposeHeaders: exposedHeaders,
     maxAge: 600,
     // They stay anyway: errors are answered on the same context.
     keepHeadersOnError: false,
   });
+  // For all origins only a preflight takes more than the two fixed headers above.
+  return allowed === '*' ? (ctx, next) => (ctx.method === 'OPTIONS' ? (middleware(ctx, next) as Promise<void>) : next()) : middleware;
 }
 
 function countRequests(count: RequestCount, counted: RegExp): Middleware {

@@ -10,16 +10,18 @@ const limited = /^\/api\/v1\/[^_]/;
 /** `load`: the limiter is slow to import, so it comes with the first write. */
 export function limitWrites(load: () => Promise<WriteLimit>, trustProxy: boolean, telemetry: Telemetry): Middleware {
   let loading: Promise<WriteLimit> | undefined;
-  return async (ctx: Context, next: Next) => {
-    if ((ctx.method === 'POST' || ctx.method === 'DELETE') && limited.test(ctx.path)) {
-      loading ??= load();
-      const waitMs = await (await loading).admit(clientAddress(ctx.req, trustProxy));
-      if (waitMs !== undefined) {
-        telemetry.emit('rateLimited');
-        const retryAfter = String(Math.ceil(waitMs / 1000));
-        throw new Problem(429, 'too-many-writes', 'too many writes from this address', { headers: { 'Retry-After': retryAfter } });
-      }
+
+  async function limit(ctx: Context, next: Next): Promise<void> {
+    loading ??= load();
+    const waitMs = await (await loading).admit(clientAddress(ctx.req, trustProxy));
+    if (waitMs !== undefined) {
+      telemetry.emit('rateLimited');
+      const retryAfter = String(Math.ceil(waitMs / 1000));
+      throw new Problem(429, 'too-many-writes', 'too many writes from this address', { headers: { 'Retry-After': retryAfter } });
     }
     await next();
-  };
+  }
+
+  return (ctx: Context, next: Next) =>
+    (ctx.method === 'POST' || ctx.method === 'DELETE') && limited.test(ctx.path) ? limit(ctx, next) : next();
 }

@@ -29,12 +29,11 @@ export class WebApp {
     return this.#loading;
   }
 
-  readonly middleware = async (ctx: Context, next: Next): Promise<void> => {
+  readonly middleware = (ctx: Context, next: Next): Promise<void> =>
     // The API's requests pay nothing for the web app.
-    if (ctx.path.startsWith('/api/')) {
-      await next();
-      return;
-    }
+    ctx.path.startsWith('/api/') ? (next() as Promise<void>) : this.#serve(ctx, next);
+
+  async #serve(ctx: Context, next: Next): Promise<void> {
     const { byPath, headers } = await this.load();
     const file = byPath.get(ctx.path);
     if (file === undefined) {
@@ -52,7 +51,7 @@ export class WebApp {
       throw new Problem(405, 'method-not-allowed', `this path takes ${allow}`, { headers: { Allow: allow } });
     }
     await sendFile(ctx, file);
-  };
+  }
 }
 
 async function sendFile(ctx: Context, file: WebFile): Promise<void> {
