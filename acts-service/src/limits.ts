@@ -30,8 +30,8 @@ export const limits = {
   bodiesBytes: 40 * 1024 * 1024,
   bodiesWaiting: 100,
   bodyWaitMs: 10_000,
-  /** A body that comes more slowly than this, measured after the grace time, is cut with 408: an 8 MB one after 266 s at the latest. */
-  bodyBytesPerSecond: 32 * 1024,
+  /** A body that comes more slowly than this, measured after the grace time, is cut with 408: an 8 MB one after 138 s at the latest. */
+  bodyBytesPerSecond: 64 * 1024,
   bodyGraceMs: 10_000,
 
   /** A picture with more is not decoded: 50 megapixels of today's phones are fine, 100 are not. */
