@@ -73,7 +73,12 @@ function collectMetrics(role: Role, telemetry: Telemetry, pool: PoolWatch): Regi
   });
   const usersChecks = new Counter({ name: 'users_checks_total', help: 'Users checks of uploads.', labelNames: ['outcome'], registers });
   telemetry.on('usersCheck', (outcome) => usersChecks.inc({ outcome }));
-  const thumbnails = new Counter({ name: 'thumbnails_total', help: 'Pictures looked at.', labelNames: ['outcome'], registers });
+  const thumbnails = new Counter({
+    name: 'thumbnails_total',
+    help: 'Pictures whose thumbnail was tried.',
+    labelNames: ['outcome'],
+    registers,
+  });
   telemetry.on('thumbnail', (outcome) => thumbnails.inc({ outcome }));
   const refused = new Counter({ name: 'writes_refused_total', help: 'Writes over the limit of their client.', registers });
   telemetry.on('rateLimited', () => refused.inc());

@@ -3,6 +3,7 @@
 import { limits } from './limits.ts';
 import { pictureSignature, type PictureType } from './picture-type.ts';
 import { Semaphore, type SemaphoreBounds } from './semaphore.ts';
+import type { ThumbnailOutcome } from './telemetry.ts';
 import type * as ThumbnailModule from './thumbnail.ts';
 
 export interface Examined {
@@ -17,7 +18,13 @@ export class PictureExaminer {
   readonly #turns: Semaphore;
   #loading: Promise<typeof ThumbnailModule> | undefined;
 
-  constructor(bounds: Omit<SemaphoreBounds, 'capacity'> = { waiting: limits.picturesWaiting, waitMs: limits.pictureWaitMs }) {
+  readonly #report: (outcome: ThumbnailOutcome) => void;
+
+  constructor(
+    report: (outcome: ThumbnailOutcome) => void = () => undefined,
+    bounds: Omit<SemaphoreBounds, 'capacity'> = { waiting: limits.picturesWaiting, waitMs: limits.pictureWaitMs },
+  ) {
+    this.#report = report;
     this.#turns = new Semaphore({ capacity: 1, ...bounds });
   }
 
@@ -29,13 +36,17 @@ export class PictureExaminer {
   /** As examine(), of bytes that are read when their turn has come. */
   async examineStored(read: () => Promise<Buffer>): Promise<Examined | undefined> {
     const release = await this.#turns.acquire(1);
-    if (release === undefined) return undefined;
+    if (release === undefined) {
+      this.#report('late');
+      return undefined;
+    }
     try {
       const bytes = await read();
       const type = pictureSignature(bytes);
       if (type === undefined) return noPicture;
       this.#loading ??= import('./thumbnail.ts');
       const thumbnail = await (await this.#loading).makeThumbnail(bytes, type);
+      this.#report(thumbnail === undefined ? 'refused' : 'made');
       return thumbnail === undefined ? noPicture : { type, thumbnail };
     } finally {
       release();

@@ -117,7 +117,7 @@ function roleRoutes(config: Config, knex: Knex, bodies: BodyReader, telemetry: T
   const acts = new ActRepository(knex);
   const categories = new CategoryRepository(knex);
   const userExists = usersCheck(config.usersUrl, config.serviceOrigin, telemetry);
-  const examiner = new PictureExaminer();
+  const examiner = new PictureExaminer((outcome) => telemetry.emit('thumbnail', outcome));
   return [
     ...uploadRoutes({ acts, categories, userExists, examiner, bodies }),
     ...actRoutes(acts, bodies),

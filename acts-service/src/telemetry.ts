@@ -11,10 +11,13 @@ export interface RequestEnded {
   readonly ms: number;
 }
 
+/** `refused`: no picture after all; `late`: no turn in time, tried again when it is asked for. */
+export type ThumbnailOutcome = 'made' | 'refused' | 'late';
+
 export interface TelemetryEvents {
   request: [RequestEnded];
   usersCheck: ['known' | 'unknown' | 'failed'];
-  thumbnail: ['made' | 'refused' | 'failed'];
+  thumbnail: [ThumbnailOutcome];
   rateLimited: [];
 }
 

@@ -22,6 +22,7 @@ export class WriteLimit {
   readonly #onTrouble: (error: unknown) => void;
   readonly #budgets = new Map<string, Budget>();
   #localUntil = 0;
+  #isTroubled = false;
 
   constructor(knex: Knex, role: Role, writesPerMinute: number, onTrouble: (error: unknown) => void) {
     this.#lease = Math.max(1, Math.min(limits.leasePoints, Math.floor(writesPerMinute / 100)));
@@ -87,11 +88,15 @@ export class WriteLimit {
         timer = setTimeout(() => reject(new Error('the shared write limit did not answer in time')), limits.leaseTimeoutMs);
       });
       try {
-        return await Promise.race([this.#shared.consume(client, this.#lease), timeout]);
+        const lease = await Promise.race([this.#shared.consume(client, this.#lease), timeout]);
+        this.#isTroubled = false;
+        return lease;
       } catch (error) {
         if (error instanceof RateLimiterRes) throw error;
         this.#localUntil = Date.now() + limits.leaseRetryMs;
-        this.#onTrouble(error);
+        // Once an outage, not every few seconds.
+        if (!this.#isTroubled) this.#onTrouble(error);
+        this.#isTroubled = true;
       } finally {
         clearTimeout(timer);
       }

@@ -6,6 +6,7 @@ import { call } from './support/client.ts';
 import { eventually } from './support/eventually.ts';
 import { addCategory, addUser, upload } from './support/fixtures.ts';
 import { freePort } from './support/free-port.ts';
+import { picture } from './support/pictures.ts';
 import { freshDatabase } from './support/postgres.ts';
 import { isReady, startProcess } from './support/process.ts';
 import { startTestReplica, testEnv, type TestReplica } from './support/replicas.ts';
@@ -31,7 +32,7 @@ describe('metrics', () => {
     const acts = await startTestReplica('acts', database, {
       USERS_URL: users.url,
       METRICS_PORT: String(port),
-      WRITE_LIMIT_PER_MINUTE: '6',
+      WRITE_LIMIT_PER_MINUTE: '8',
     });
     system = { users, acts };
     await eventually(() => scrape(port));
@@ -53,6 +54,8 @@ describe('metrics', () => {
     await addCategory(system.acts.url, 'secret-trees');
     await upload(system.acts.url, { categoryName: 'secret-trees' });
     await upload(system.acts.url, { categoryName: 'secret-trees', username: 'bob', actId: 2 });
+    const imgB64 = (await picture('jpeg')).toString('base64');
+    await upload(system.acts.url, { categoryName: 'secret-trees', actId: 3, imgB64 });
     await call(system.acts.url, 'GET', '/api/v1/categories/secret-trees/acts');
     await call(system.acts.url, 'GET', '/api/v1/categories/secret-none/acts');
     for (const path of ['/x1', '/x2', '/api/v1/x3']) await call(system.acts.url, 'GET', path);
@@ -63,16 +66,17 @@ describe('metrics', () => {
     expect(await requests('/api/v1/categories/:category/acts', 'GET', '4xx')).to.equal(1);
     expect(await requests('unknown', 'GET', '4xx')).to.equal(3);
     expect(await requests('/api/v1/acts/count', 'other', '4xx')).to.equal(1);
-    expect(await value('users_checks_total{outcome="known",role="acts"}')).to.equal(1);
+    expect(await value('users_checks_total{outcome="known",role="acts"}')).to.equal(2);
+    expect(await value('thumbnails_total{outcome="made",role="acts"}')).to.equal(1);
     expect(await value('users_checks_total{outcome="unknown",role="acts"}')).to.equal(1);
-    expect(await value('http_request_duration_seconds_count{route="/api/v1/acts",method="POST",role="acts"}')).to.equal(2);
+    expect(await value('http_request_duration_seconds_count{route="/api/v1/acts",method="POST",role="acts"}')).to.equal(3);
     const { text } = await scrape(port);
     expect(text).to.not.match(/secret|alice|bob|x1/);
   });
 
   it('tell the process, the pool, health and what was refused', async () => {
     const statuses = new Set<number>();
-    for (let write = 0; write < 7; write++) statuses.add((await call(system.acts.url, 'DELETE', '/api/v1/acts/5')).status);
+    for (let write = 0; write < 9; write++) statuses.add((await call(system.acts.url, 'DELETE', '/api/v1/acts/5')).status);
     expect([...statuses]).to.deep.equal([400, 429]);
     const refused = await value('writes_refused_total{role="acts"}');
     await call(system.acts.url, 'GET', '/api/v1/_health');
