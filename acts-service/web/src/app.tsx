@@ -54,7 +54,7 @@ function Navigation() {
       <a href="#/people" {...current(screen === 'people')}>
         <Icon name="person" />
         <span class="ellipsis" dir="auto">
-          {currentUser.value?.slice(0, 60) ?? 'Who are you?'}
+          {currentUser.value?.slice(0, 60) ?? 'You'}
         </span>
       </a>
     </nav>

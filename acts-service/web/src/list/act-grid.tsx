@@ -58,9 +58,13 @@ export function ActGrid({ feed }: { feed: CategoryFeed }) {
 
   // The act at the upper edge of the view stays there.
   const before = useRef(acts);
+  const reveals = useRef(feed.reveals.value);
   useLayoutEffect(() => {
     const anchor = topAct.current;
-    if (before.current !== acts && anchor !== undefined) {
+    if (reveals.current !== feed.reveals.value) {
+      reveals.current = feed.reveals.value;
+      scrollTo(0, 0);
+    } else if (before.current !== acts && anchor !== undefined) {
       const [was, is] = [before.current, acts].map((list) => Math.floor(list.findIndex(({ actId }) => actId === anchor) / layout.columns));
       if (was !== undefined && is !== undefined && was >= 0 && is >= 0 && was !== is) scrollBy(0, (is - was) * rowHeight);
     }

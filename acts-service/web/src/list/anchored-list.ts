@@ -82,9 +82,15 @@ export class AnchoredList<A extends Listed> {
 
   /** Looks for new acts at the top. They wait there until reveal(). */
   async refreshTop(): Promise<void> {
-    if (this.#acts.length === 0) return this.#readTop();
+    if (this.#acts.length === 0) {
+      await this.#readTop();
+      return;
+    }
     this.#total = await this.#source.size();
-    if (this.#total === 0) return this.#clear();
+    if (this.#total === 0) {
+      this.#clear();
+      return;
+    }
     const acts = await this.#source.range(1, Math.min(this.#limits.page, this.#total));
     if (acts === undefined || acts.length === 0 || this.#merge(acts, true)) return;
     await this.#joinFromTop();
@@ -111,7 +117,10 @@ export class AnchoredList<A extends Listed> {
       const acts = await this.#source.range(start, end);
       if (acts === undefined || acts.length === 0) {
         this.#total = await this.#source.size();
-        if (this.#total === 0) return this.#clear();
+        if (this.#total === 0) {
+          this.#clear();
+          return;
+        }
         continue;
       }
       // Sharing nothing with what is known, the list has moved on: from the top the next time.
@@ -123,7 +132,8 @@ export class AnchoredList<A extends Listed> {
       }
       if (acts.at(-1)?.actId === this.#acts.at(-1)?.actId) {
         this.#resyncFrom = 1;
-        return this.#standAt(end);
+        this.#standAt(end);
+        return;
       }
     }
   }
@@ -140,7 +150,10 @@ export class AnchoredList<A extends Listed> {
 
   async #readTop(): Promise<void> {
     this.#total = await this.#source.size();
-    if (this.#total === 0) return this.#clear();
+    if (this.#total === 0) {
+      this.#clear();
+      return;
+    }
     const end = Math.min(this.#limits.page, this.#total);
     const acts = await this.#source.range(1, end);
     if (acts === undefined || acts.length === 0) return;
@@ -156,7 +169,10 @@ export class AnchoredList<A extends Listed> {
     const { overlap, page, longestRange, requests } = this.#limits;
     if (await this.#readRange(this.#next(), overlap + page)) return;
     this.#total = await this.#source.size();
-    if (this.#total === 0) return this.#clear();
+    if (this.#total === 0) {
+      this.#clear();
+      return;
+    }
     const guess = this.#next();
     if (await this.#readRange(guess, longestRange)) return;
     for (let step = 1; step <= requests; step++) {

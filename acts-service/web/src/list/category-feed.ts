@@ -23,6 +23,8 @@ export class CategoryFeed {
   readonly isAtEnd = signal(false);
   readonly state = signal<FeedState>('loading');
   readonly problem = signal('');
+  /** How often the reader asked for the newest: the list then shows its top. */
+  readonly reveals = signal(0);
   readonly #votes = new Map<string, Signal<VoteTally>>();
   readonly #list: AnchoredList<Act>;
   #running: Promise<void> | undefined;
@@ -48,6 +50,7 @@ export class CategoryFeed {
 
   reveal(): void {
     this.#list.reveal();
+    this.reveals.value++;
     this.#publish();
   }
 

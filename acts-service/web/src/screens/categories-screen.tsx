@@ -71,10 +71,10 @@ function Greeting() {
 function Dawn() {
   return (
     <div class="dawn" aria-hidden="true">
-      <svg viewBox="0 0 400 200" preserveAspectRatio="xMaxYMax slice" focusable="false">
-        <circle class="sun" cx="326" cy="84" r="36" />
-        <path class="far" d="M0 172c80-26 160-34 240-14s110 0 160-30v72H0Z" />
-        <path class="near" d="M0 192c90-30 170-26 250-14s110-6 150-18v40H0Z" />
+      <span class="sun" />
+      <svg viewBox="0 0 400 100" preserveAspectRatio="none" focusable="false">
+        <path class="far" d="M0 62c80-34 160-40 240-16s110 0 160-34v88H0Z" />
+        <path class="near" d="M0 92c90-34 170-34 250-18s110-6 150-26v52H0Z" />
       </svg>
     </div>
   );

@@ -101,14 +101,7 @@ function NewActs({ feed }: { feed: CategoryFeed }) {
   return (
     <div class="new-acts" role="status">
       {waiting > 0 && (
-        <button
-          type="button"
-          class="pill"
-          onClick={() => {
-            feed.reveal();
-            scrollTo({ top: 0, behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth' });
-          }}
-        >
+        <button type="button" class="pill" onClick={() => feed.reveal()}>
           <Icon name="up" />
           {waiting === 1 ? '1 new act' : `${waiting} new acts`}
         </button>

@@ -50,19 +50,20 @@ export function ShareScreen({ category }: { category: string | undefined }) {
 
 function ShareForm() {
   const form = useRef<HTMLFormElement>(null);
-  const [problems, setProblems] = useState<Problems>({});
+  const [wasTried, setTried] = useState(false);
   const [failure, setFailure] = useState('');
   const [progress, setProgress] = useState<number>();
   const isBusy = progress !== undefined;
+  // Each goes as soon as it is put right.
+  const problems: Problems = wasTried ? missingIn() : {};
 
   async function share(event: Event): Promise<void> {
     event.preventDefault();
     if (isBusy) return;
     setFailure('');
-    const missing = missingIn();
-    setProblems(missing);
+    setTried(true);
     const picture = draft.picture.value;
-    if (Object.keys(missing).length > 0 || picture === undefined) {
+    if (Object.keys(missingIn()).length > 0 || picture === undefined) {
       // After the problems are drawn.
       requestAnimationFrame(() => form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus());
       return;
