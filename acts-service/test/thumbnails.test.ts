@@ -1,6 +1,7 @@
 // What is a picture, and what its thumbnail looks like. On real files and files spoilt on purpose, without a server around it.
 import { expect } from 'chai';
-import sharp from 'sharp';
+import sharp, { type Metadata } from 'sharp';
+import { decodingBytes } from '../src/decoding-cost.ts';
 import { limits } from '../src/limits.ts';
 import { PictureExaminer } from '../src/picture-examiner.ts';
 import {
@@ -178,9 +179,49 @@ describe('a picture is still one', () => {
   });
 });
 
+describe('the memory that decoding takes, told from the header', () => {
+  const photo = { format: 'jpeg', width: 1000, height: 1000, channels: 3, depth: 'uchar', chromaSubsampling: '4:2:0' } as const;
+  /** Up to the start of its first scan. */
+  const jpegHead = (componentsInScan: number): Buffer =>
+    Buffer.concat([
+      Buffer.from([0xff, 0xd8]),
+      jpegSegment(0xe0, Buffer.alloc(20)),
+      Buffer.from([0xff]),
+      jpegSegment(0xc0, Buffer.from([8, 3, 232, 3, 232, 3, 1, 0x22, 0, 2, 0x11, 1, 3, 0x11, 1])),
+      jpegSegment(0xda, Buffer.from([componentsInScan, ...Array<number>(2 * componentsInScan + 3).fill(0)])),
+    ]);
+  const cases: { name: string; metadata: object; bytes?: Buffer; megabytes: number }[] = [
+    { name: 'a JPEG in one scan', metadata: {}, bytes: jpegHead(3), megabytes: 0 },
+    { name: 'a JPEG that comes component by component', metadata: {}, bytes: jpegHead(1), megabytes: 3 },
+    { name: 'a progressive JPEG', metadata: { isProgressive: true }, megabytes: 3 },
+    { name: 'a progressive JPEG in full colour', metadata: { isProgressive: true, chromaSubsampling: '4:4:4' }, megabytes: 6 },
+    { name: 'a JPEG that is turned', metadata: { orientation: 6 }, bytes: jpegHead(3), megabytes: 0 },
+    { name: 'a PNG', metadata: { format: 'png' }, megabytes: 0 },
+    { name: 'a PNG that is turned', metadata: { format: 'png', orientation: 6 }, megabytes: 7 },
+    { name: 'an interlaced PNG of 16 bits', metadata: { format: 'png', isProgressive: true, depth: 'ushort' }, megabytes: 8.4 },
+    { name: 'a GIF', metadata: { format: 'gif' }, megabytes: 6 },
+    { name: 'a WebP', metadata: { format: 'webp' }, megabytes: 4 },
+  ];
+  for (const { name, metadata, bytes = Buffer.alloc(0), megabytes } of cases) {
+    it(`of ${name}: ${megabytes} bytes a pixel`, () => {
+      const header = { isProgressive: false, ...photo, ...metadata } as unknown as Metadata;
+      expect(decodingBytes(header, bytes) / 1e6).to.be.closeTo(megabytes, 0.001);
+    });
+  }
+});
+
+describe('sharp in a replica', () => {
+  it('has no loader for anything but the four kinds', async () => {
+    await examiner.examine(await picture('png'));
+    const svg = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"/>');
+    const failure = await sharp(svg).metadata().then(() => 'loaded', (error: unknown) => (error as Error).message); // prettier-ignore
+    expect(failure).to.equal('Input buffer contains unsupported image format');
+  });
+});
+
 describe('the line before the examiner', () => {
   it('is bounded: who finds it full, or waits too long, is told that there is no time', async () => {
-    const busy = new PictureExaminer({ waiting: 1, waitMs: 50 });
+    const busy = new PictureExaminer(undefined, { waiting: 1, waitMs: 50 });
     const png = await picture('png');
     let finish: (bytes: Buffer) => void = () => undefined;
     const first = busy.examineStored(() => new Promise((resolve) => (finish = resolve)));
