@@ -99,7 +99,7 @@ function pathParameter(name: string): Json {
 }
 
 function operationName(path: string): string {
-  return path.replace(/[^A-Za-z]+(\w?)/g, (_, next: string) => next.toUpperCase());
+  return path.replace('/api/v1', '').replace(/[^A-Za-z]+(\w?)/g, (_, next: string) => next.toUpperCase());
 }
 
 function operation({ id, summary, description, query = {}, body, answers }: OperationDescription, method: string, tag: string): Json {

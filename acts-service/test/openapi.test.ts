@@ -34,6 +34,9 @@ describe('/openapi.json', () => {
       const { valid, errors } = await validator.validate(structuredClone(published[role]) as unknown as Record<string, unknown>);
       expect(errors).to.equal(undefined);
       expect([valid, validator.version, published[role]?.servers]).to.deep.equal([true, '3.1', [{ url: '/' }]]);
+      // What the validator does not look at.
+      const ids = [...JSON.stringify(published[role]).matchAll(/"operationId":"(\w+)"/g)].map(([, id]) => id);
+      expect(new Set(ids).size).to.equal(ids.length).and.to.be.above(10);
     });
 
     it(`of ${role} lists what the role answers, and nothing else`, async () => {
