@@ -39,5 +39,5 @@ export async function benchCount(postgres: DurablePostgres, counted: MeasuredPro
 }
 
 async function total(postgres: DurablePostgres): Promise<number> {
-  return Number((await postgres.query<{ total: string }>('SELECT total FROM acts_request_count'))[0]?.total);
+  return Number((await postgres.query<{ total: string }>('SELECT sum(total) AS total FROM acts_request_count'))[0]?.total);
 }

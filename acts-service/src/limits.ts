@@ -17,6 +17,11 @@ export const limits = {
   imageSliceBytes: 192 * 1024,
   /** Votes for more acts than this do not share a statement. */
   votedActsPerBatch: 500,
+  /** Batches of votes, and of `_count`, that a replica has under way at once; each takes a connection. */
+  voteLanes: 2,
+  countLanes: 2,
+  /** `_count` is the sum of this many rows; more than ten replicas' lanes. */
+  countRows: 32,
   /** A deletion of a category takes this many of its acts in one statement: of pictures of 8 MB that is seconds of work. */
   actsPerDeletion: 500,
   /** A statement that PostgreSQL ended to resolve a deadlock is tried this often in all. */

@@ -1,16 +1,11 @@
-// Votes that meet while a statement is under way share the next one: a commit each would cost most of the throughput. A vote is answered
-// only after its batch is committed, and counted exactly once or, when the batch failed, not at all.
+// Votes, many in a statement. A vote is answered only after its batch is committed, and counted exactly once or, when the batch failed,
+// not at all.
 import type { Knex } from 'knex';
+import { Batches } from './batches.ts';
 import { limits } from './limits.ts';
 import { runPrepared, type Prepared } from './prepared.ts';
 
-interface Batch {
-  readonly votes: Map<string, number>;
-  /** Resolves with the ids that exist. */
-  readonly known: Promise<ReadonlySet<string>>;
-}
-
-// The rows are locked in the order everyone takes them (act-repository.ts), so two batches never wait for each other.
+// The rows are locked in the order everyone takes them (act-repository.ts), so two batches never wait for each other in a circle.
 const vote: Prepared = {
   name: 'vote',
   text: `
@@ -21,32 +16,24 @@ UPDATE acts SET upvotes = upvotes + votes FROM held WHERE acts.seq = held.seq RE
 
 export class VoteBatches {
   readonly #knex: Knex;
-  /** The batch that still gathers. */
-  #next: Batch | undefined;
-  #writing: Promise<unknown> = Promise.resolve();
+  /** Votes by act; the result is the acts that exist. */
+  readonly #batches: Batches<Map<string, number>, ReadonlySet<string>>;
 
   constructor(knex: Knex) {
     this.#knex = knex;
+    this.#batches = new Batches(
+      limits.voteLanes,
+      () => new Map<string, number>(),
+      (votes) => this.#write(votes),
+    );
   }
 
   /** False when there is no such act. Rejects when the vote was not stored. */
   async add(actId: string): Promise<boolean> {
-    const batch = this.#gathering();
-    batch.votes.set(actId, (batch.votes.get(actId) ?? 0) + 1);
-    return (await batch.known).has(actId);
-  }
-
-  #gathering(): Batch {
-    if (this.#next !== undefined && this.#next.votes.size < limits.votedActsPerBatch) return this.#next;
-    const votes = new Map<string, number>();
-    const known = this.#writing.then(() => {
-      if (this.#next === batch) this.#next = undefined;
-      return this.#write(votes);
-    });
-    const batch = { votes, known };
-    this.#next = batch;
-    this.#writing = known.catch(() => undefined);
-    return batch;
+    const { content: votes, result } = this.#batches.join();
+    votes.set(actId, (votes.get(actId) ?? 0) + 1);
+    if (votes.size >= limits.votedActsPerBatch) this.#batches.seal();
+    return (await result).has(actId);
   }
 
   async #write(votes: ReadonlyMap<string, number>): Promise<ReadonlySet<string>> {

@@ -161,7 +161,7 @@ describe('the acts, against a model of the contract', () => {
     this.timeout(30_000);
     database = await freshDatabase();
     users = await startTestReplica('users', database);
-    const env = { USERS_URL: users.url, WRITES_PER_MINUTE: '0' };
+    const env = { USERS_URL: users.url, WRITE_LIMIT_PER_MINUTE: '0' };
     replicas = await Promise.all([1, 2, 3].map(() => startTestReplica('acts', database, env)));
     await addUser(users.url, 'alice');
   });

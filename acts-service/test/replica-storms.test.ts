@@ -20,7 +20,7 @@ describe('replicas in processes of their own', () => {
   let users: TestReplica;
   let replicas: ServiceProcess[];
   const start = async (): Promise<ServiceProcess> => {
-    const replica = await startProcess({ ...testEnv('acts', database), USERS_URL: users.url, WRITES_PER_MINUTE: '0' });
+    const replica = await startProcess({ ...testEnv('acts', database), USERS_URL: users.url, WRITE_LIMIT_PER_MINUTE: '0' });
     replicas.push(replica);
     await isReady(replica);
     return replica;
