@@ -14,14 +14,15 @@ interface ActCardProps {
   readonly feed: CategoryFeed;
   readonly position: number;
   readonly total: number;
+  readonly isPassing: boolean;
 }
 
-export function ActCard({ act, feed, position, total }: ActCardProps) {
+export function ActCard({ act, feed, position, total, isPassing }: ActCardProps) {
   const caption = act.caption.slice(0, shownChars).trim();
   return (
     <li class="card" aria-posinset={position} aria-setsize={total}>
       <a class="card-link" href={routeHash({ screen: 'act', category: feed.category, actId: act.actId })}>
-        <Picture src={thumbnailUrl(act.actId)} alt="" kind="thumbnail" />
+        <Picture src={thumbnailUrl(act.actId)} alt="" kind="thumbnail" isPassing={isPassing} />
         <span class="caption" dir="auto">
           {caption === '' ? 'No caption' : caption}
         </span>

@@ -1,14 +1,24 @@
 // An act's picture in a box of fixed shape, so that nothing moves when it arrives. Clients may upload what is no picture: then a sign.
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { Icon } from '../parts/icon.tsx';
 
 interface PictureProps {
   readonly src: string;
   readonly alt: string;
   readonly kind: 'thumbnail' | 'large';
+  /** Whether the reader is rushing past: then it is only asked for if it stays in view for a moment. */
+  readonly isPassing?: boolean;
 }
 
-export function Picture({ src, alt, kind }: PictureProps) {
+const momentMs = 120;
+
+export function Picture({ src, alt, kind, isPassing = false }: PictureProps) {
+  const [isWanted, setWanted] = useState(!isPassing);
+  useEffect(() => {
+    if (isWanted) return;
+    const timer = setTimeout(() => setWanted(true), momentMs);
+    return () => clearTimeout(timer);
+  }, []);
   const [state, setState] = useState<'loading' | 'shown' | 'broken'>('loading');
   return (
     <span class={`picture ${kind} ${state}`}>
@@ -18,7 +28,7 @@ export function Picture({ src, alt, kind }: PictureProps) {
         </span>
       ) : (
         <img
-          src={src}
+          {...(isWanted && { src })}
           alt={alt}
           width={4}
           height={3}

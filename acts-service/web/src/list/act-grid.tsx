@@ -23,6 +23,8 @@ export function ActGrid({ feed }: { feed: CategoryFeed }) {
   const acts = feed.acts.value;
   const [layout, setLayout] = useState<Layout>({ columns: 1, first: 0, end: 8, paddingTop: 0, paddingBottom: 0 });
   const topAct = useRef<string | undefined>(undefined);
+  const lastTop = useRef(0);
+  const isRushing = useRef(false);
 
   const arrange = useCallback(() => {
     const element = grid.current;
@@ -31,6 +33,8 @@ export function ActGrid({ feed }: { feed: CategoryFeed }) {
     const card = element.querySelector('.card');
     if (card !== null) rowHeight = card.getBoundingClientRect().height + gap;
     const top = -element.getBoundingClientRect().top;
+    isRushing.current = Math.abs(top - lastTop.current) > innerHeight / 2;
+    lastTop.current = top;
     const shown = feed.acts.peek();
     const next = { columns, ...gridWindow({ count: shown.length, columns, rowHeight }, top, innerHeight) };
     topAct.current = top <= 0 ? undefined : shown[Math.floor(top / rowHeight) * columns]?.actId;
@@ -88,6 +92,7 @@ export function ActGrid({ feed }: { feed: CategoryFeed }) {
           feed={feed}
           position={layout.first + index + 1}
           total={Math.max(feed.total.value, acts.length)}
+          isPassing={isRushing.current}
         />
       ))}
     </ul>

@@ -10,10 +10,13 @@ export interface ActSource<A extends Listed> {
   size(): Promise<number>;
   /** 1-based, inclusive; undefined when the list has become too short for it. */
   range(start: number, end: number): Promise<readonly A[] | undefined>;
+  /** How many there probably are, when that is known without asking: spares the first view a round trip. */
+  expectedSize?(): Promise<number | undefined>;
 }
 
 export interface AnchoredListLimits {
-  /** Acts asked for at a time, and those asked for again to find the place. */
+  /** Acts asked for at first, then at a time, and those asked for again to find the place. */
+  readonly firstPage: number;
   readonly page: number;
   readonly overlap: number;
   /** The API's own limit, used when much is to be read again. */
@@ -25,7 +28,7 @@ export interface AnchoredListLimits {
 /** How far joining reads before what is known is given up for a fresh start. */
 const freshPages = 3;
 
-export const listLimits: AnchoredListLimits = { page: 20, overlap: 2, longestRange: 100, requests: 30 };
+export const listLimits: AnchoredListLimits = { firstPage: 20, page: 50, overlap: 2, longestRange: 100, requests: 30 };
 
 export class AnchoredList<A extends Listed> {
   readonly #source: ActSource<A>;
@@ -41,6 +44,7 @@ export class AnchoredList<A extends Listed> {
   #position = 0;
   #totalThen = 0;
   #isAtEnd = false;
+  #isFirstRead = true;
   /** Where the next resync goes on; 1 after a complete one. */
   #resyncFrom = 1;
 
@@ -91,7 +95,7 @@ export class AnchoredList<A extends Listed> {
       this.#clear();
       return;
     }
-    const acts = await this.#source.range(1, Math.min(this.#limits.page, this.#total));
+    const acts = await this.#source.range(1, Math.min(this.#limits.firstPage, this.#total));
     if (acts === undefined || acts.length === 0 || this.#merge(acts, true)) return;
     await this.#joinFromTop();
   }
@@ -132,6 +136,7 @@ export class AnchoredList<A extends Listed> {
       }
       if (acts.at(-1)?.actId === this.#acts.at(-1)?.actId) {
         this.#resyncFrom = 1;
+        this.#isAtEnd = false;
         this.#standAt(end);
         return;
       }
@@ -149,12 +154,14 @@ export class AnchoredList<A extends Listed> {
   }
 
   async #readTop(): Promise<void> {
-    this.#total = await this.#source.size();
+    const expected = this.#isFirstRead ? await this.#source.expectedSize?.() : undefined;
+    this.#isFirstRead = false;
+    this.#total = expected ?? (await this.#source.size());
     if (this.#total === 0) {
       this.#clear();
       return;
     }
-    const end = Math.min(this.#limits.page, this.#total);
+    const end = Math.min(this.#limits.firstPage, this.#total);
     const acts = await this.#source.range(1, end);
     if (acts === undefined || acts.length === 0) return;
     this.#acts = acts;
@@ -213,7 +220,11 @@ export class AnchoredList<A extends Listed> {
   /** More is new than one page: reads from the top until it meets what is known, or keeps it as a fresh start. */
   async #joinFromTop(): Promise<void> {
     const { longestRange, overlap } = this.#limits;
-    const fresh = new AnchoredList<A>(this.#source, { ...this.#limits, page: longestRange - overlap });
+    const fresh = new AnchoredList<A>(this.#source, {
+      ...this.#limits,
+      firstPage: longestRange,
+      page: longestRange - overlap,
+    });
     for (let pages = 0; pages < freshPages && !fresh.#isAtEnd; pages++) {
       await fresh.more();
       if (this.#merge(fresh.#acts, true)) return;

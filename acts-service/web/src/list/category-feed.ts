@@ -7,6 +7,7 @@ import { ServiceError } from '../api/request.ts';
 import { countActs, deleteAct, listActs, upvote, type Act } from '../api/service.ts';
 import { say } from '../messages/messages.ts';
 import { AnchoredList } from './anchored-list.ts';
+import { categories } from './categories.ts';
 
 const feedsKept = 6;
 const pollMs = 10_000;
@@ -34,6 +35,7 @@ export class CategoryFeed {
     this.category = category;
     this.#list = new AnchoredList<Act>({
       size: () => countActs(category),
+      expectedSize: () => expectedSize(category),
       range: async (start, end) => {
         const askedAt = performance.now();
         const acts = await listActs(category, start, end);
@@ -160,6 +162,13 @@ export class CategoryFeed {
     const tally = this.#votes.get(act.actId);
     if (tally !== undefined) tally.value = votesListed(tally.value, act.upvotes, askedAt);
   }
+}
+
+/** From the list of categories, which the page asks for before this script runs. 0 is as good as unknown: it may have changed. */
+async function expectedSize(category: string): Promise<number | undefined> {
+  if (categories.value.peek() === undefined) await categories.load();
+  const count = categories.value.peek()?.find(({ name }) => name === category)?.acts;
+  return count === 0 ? undefined : count;
 }
 
 const feeds = new Map<string, CategoryFeed>();
