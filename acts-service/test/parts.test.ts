@@ -156,7 +156,9 @@ describe('readConfig', () => {
 
   it('knows off and 0 of metrics, and refuses to give two servers one port', () => {
     for (const METRICS_PORT of ['off', '0']) {
-      expect(readConfig({ ...env, METRICS_PORT })).to.have.property('config').that.includes({ metricsPort: undefined });
+      expect(readConfig({ ...env, METRICS_PORT }))
+        .to.have.property('config')
+        .that.includes({ metricsPort: undefined });
     }
     expect(readConfig({ ...env, PORT: '9464' })).to.deep.equal({
       errors: ['METRICS_PORT must be another port than PORT, not "9464" as well'],
