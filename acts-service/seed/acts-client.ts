@@ -82,7 +82,7 @@ function problemCode(text: string): string {
 
 function reason(error: unknown): string {
   // fetch says "fetch failed" and why in its cause.
-  const { cause, name, message } = error as { cause?: { code?: unknown }; name: string; message: string };
+  const { cause, name, message } = error as { cause?: { code?: unknown; message?: string }; name: string; message: string };
   if (name === 'TimeoutError') return 'no answer in time';
-  return typeof cause?.code === 'string' ? cause.code : message;
+  return typeof cause?.code === 'string' ? cause.code : (cause?.message ?? message);
 }
