@@ -86,6 +86,35 @@ describe('replicas on one database', () => {
     }
   });
 
+  it('a deletion that PostgreSQL ends to resolve a deadlock is done again, and nobody notices', async () => {
+    await upload(replica(0));
+    const other = new pg.Client(database);
+    await other.connect();
+    try {
+      // The wrong way round: an act first, then its category. It is patient, so that the replica is the one that is ended.
+      await other.query(`SET deadlock_timeout = '10s'; BEGIN; UPDATE acts SET upvotes = 7`);
+      const deletion = call(replica(1), 'DELETE', '/api/v1/categories/trees');
+      await eventually(async () => {
+        const waiting = await sql(
+          database,
+          `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`,
+        );
+        expect(waiting).to.have.lengthOf(1);
+      });
+      await other.query('UPDATE categories SET act_count = act_count');
+      await other.query('COMMIT');
+      expect((await deletion).status).to.equal(200);
+      // Backends report what they saw once a second.
+      await eventually(async () => {
+        const statistics = 'SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()';
+        expect((await sql<{ deadlocks: string }>(database, statistics))[0]?.deadlocks).to.equal('1');
+      });
+    } finally {
+      await other.end();
+    }
+    expect((await call(replica(0), 'GET', '/api/v1/acts/count')).text).to.equal('[0]');
+  });
+
   it('of deletions of one act at the same instant exactly one is 200', async () => {
     await upload(replica(0));
     expect(statuses(await everyone(8, (index) => call(replica(index), 'DELETE', '/api/v1/acts/1')))).to.deep.equal({ 200: 1, 400: 7 });
