@@ -11,13 +11,16 @@ type Answer = 'cut' | readonly [status: number, body: string];
 const busy: Answer = [503, '{"status":503,"code":"draining","detail":"again, please"}'];
 const gone: Answer = [400, '{"status":400,"code":"unknown-act","detail":"there is no such act"}'];
 
+const taken: Answer = [400, '{"status":400,"code":"act-exists","detail":"this actId is taken"}'];
+
 describe('requests of the web app', () => {
   let server: Server;
   let answers: Answer[] = [];
   let seen: string[] = [];
   let service: typeof Service;
   let connection: typeof Connection.connection;
-  const stoodIn = ['fetch', 'addEventListener', 'navigator'] as const;
+  let upload: (picture: Blob) => Promise<string>;
+  const stoodIn = ['fetch', 'XMLHttpRequest', 'addEventListener', 'navigator'] as const;
   const originals = stoodIn.map((name) => Object.getOwnPropertyDescriptor(globalThis, name));
 
   before(async () => {
@@ -37,6 +40,10 @@ describe('requests of the web app', () => {
     define('fetch', (path: string, init: RequestInit) => fetch(new URL(path, origin), init));
     define('addEventListener', () => undefined);
     define('navigator', { onLine: true });
+    define('XMLHttpRequest', FetchingRequest);
+    const { uploadAct } = await import('../src/api/upload-act.ts');
+    const fields = { username: 'Ada', timestamp: '10-10-2019:45-23-03', caption: 'c', categoryName: 'k' };
+    upload = (picture) => uploadAct({ ...fields, picture }, () => undefined);
     service = await import('../src/api/service.ts');
     ({ connection } = await import('../src/api/connection.ts'));
   });
@@ -96,11 +103,65 @@ describe('requests of the web app', () => {
     expect([await service.listUsers(), await service.listCategories(), await service.countActs('a/b')]).to.deep.equal([[], [], 0]);
     expect(seen.at(-1)).to.equal('GET /api/v1/categories/a%2Fb/acts/size');
   });
+  it('an upload whose answer was lost is known again by its picture', async () => {
+    const picture = new Blob(['the picture']);
+    answers = ['cut', taken, [200, 'the picture']];
+    const actId = await upload(picture);
+    expect(seen.map((line) => line.split(' ', 2).join(' '))).to.deep.equal([
+      'POST /api/v1/acts',
+      'POST /api/v1/acts',
+      `GET /api/v1/acts/${actId}/image`,
+    ]);
+    expect(new Set([idOf(seen[0]), idOf(seen[1]), actId]).size).to.equal(1);
+  });
+  it('an upload whose id is taken by another act gets another id', async () => {
+    for (const other of [[taken], ['cut', taken, [200, 'somebody else’s']]] as Answer[][]) {
+      seen = [];
+      answers = [...other, [201, '{}']];
+      const actId = await upload(new Blob(['the picture']));
+      expect([idOf(seen.at(-1)), idOf(seen[0]) === actId]).to.deep.equal([actId, false]);
+      expect(seen.at(-1)).to.contain(`"imgB64":"${btoa('the picture')}"`);
+    }
+  });
+  it('an upload is refused for good when the service says so', async () => {
+    answers = [[400, '{"status":400,"code":"unknown-user","detail":"x"}']];
+    expect(await refusal(upload(new Blob(['x'])))).to.equal('unknown-user');
+    expect(seen).to.have.length(1);
+  });
   it('a range beyond the end is told from other refusals', async () => {
     answers = [[400, '{"status":400,"code":"bad-range","detail":"x"}']];
     expect(await service.listActs('c', 5, 9)).to.equal(undefined);
   });
 });
+
+/** XMLHttpRequest as far as an upload needs it. */
+class FetchingRequest {
+  readonly upload = {};
+  status = 0;
+  responseText = '';
+  onload: () => void = () => undefined;
+  onerror: () => void = () => undefined;
+  #path = '';
+  open(_method: string, path: string): void {
+    this.#path = path;
+  }
+  setRequestHeader(): void {
+    // The server here does not look at it.
+  }
+  send(body: string): void {
+    fetch(this.#path, { method: 'POST', body })
+      .then(async (response) => {
+        this.status = response.status;
+        this.responseText = await response.text();
+        this.onload();
+      })
+      .catch(() => this.onerror());
+  }
+}
+
+function idOf(line = ''): string | undefined {
+  return /"actId":([0-9]+)/.exec(line)?.[1];
+}
 
 function define(name: string, value: unknown): void {
   Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });

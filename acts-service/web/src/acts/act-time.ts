@@ -26,7 +26,19 @@ export function parseTimestamp(text: string): Date | undefined {
 export function describeTime(text: string, style: 'short' | 'full', locale?: string, zone?: string): string {
   const date = parseTimestamp(text);
   if (date === undefined) return text;
+  return formatter(style, locale, zone).format(date);
+}
+
+const formatters = new Map<string, Intl.DateTimeFormat>();
+
+/** Kept: making one takes a hundred times as long as using it. */
+function formatter(style: 'short' | 'full', locale: string | undefined, zone: string | undefined): Intl.DateTimeFormat {
+  const key = [style, locale, zone].join();
+  const known = formatters.get(key);
+  if (known !== undefined) return known;
   const parts: Intl.DateTimeFormatOptions =
     style === 'short' ? { day: 'numeric', month: 'short', year: 'numeric' } : { dateStyle: 'long', timeStyle: 'short' };
-  return new Intl.DateTimeFormat(locale, zone === undefined ? parts : { ...parts, timeZone: zone }).format(date);
+  const made = new Intl.DateTimeFormat(locale, zone === undefined ? parts : { ...parts, timeZone: zone });
+  formatters.set(key, made);
+  return made;
 }

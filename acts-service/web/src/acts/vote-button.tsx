@@ -4,7 +4,14 @@ import type { Act } from '../api/service.ts';
 import type { CategoryFeed } from '../list/category-feed.ts';
 import { Icon } from '../parts/icon.tsx';
 
-const shortNumber = new Intl.NumberFormat(undefined, { notation: 'compact', maximumFractionDigits: 1 });
+/** Made when the first long number appears: it is slow to make. */
+let shortNumber: Intl.NumberFormat | undefined;
+
+function shortened(votes: number): string {
+  if (votes < 1000) return String(votes);
+  shortNumber ??= new Intl.NumberFormat(undefined, { notation: 'compact', maximumFractionDigits: 1 });
+  return shortNumber.format(votes);
+}
 
 export function VoteButton({ act, feed, size = 'small' }: { act: Act; feed: CategoryFeed; size?: 'small' | 'large' }) {
   const [hasVoted, setVoted] = useState(false);
@@ -20,7 +27,7 @@ export function VoteButton({ act, feed, size = 'small' }: { act: Act; feed: Cate
       }}
     >
       <Icon name="heart" />
-      <span>{shortNumber.format(votes)}</span>
+      <span>{shortened(votes)}</span>
     </button>
   );
 }

@@ -24,7 +24,7 @@ export async function uploadAct({ picture, ...fields }: NewAct, onProgress: (sha
       await send(stringifyWithActId(actId, { ...fields, imgB64 }), onProgress);
       return actId;
     } catch (error) {
-      if (!(error instanceof ServiceError) || attempt === attempts) throw error;
+      if (!(error instanceof ServiceError) || attempt === attempts || !navigator.onLine) throw error;
       if (error.code === 'act-exists') {
         // An earlier attempt may have been stored although its answer was lost.
         if (hasGoneUnanswered && (await isStored(actId, picture))) return actId;
@@ -69,14 +69,10 @@ async function isStored(actId: string, picture: Blob): Promise<boolean> {
   }
 }
 
-function base64(blob: Blob): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const reader = new FileReader();
-    reader.onload = () => {
-      const url = reader.result as string;
-      resolve(url.slice(url.indexOf(',') + 1));
-    };
-    reader.onerror = () => reject(new Error('the picture cannot be read', { cause: reader.error }));
-    reader.readAsDataURL(blob);
-  });
+/** In pieces: a function takes only so many arguments. */
+async function base64(blob: Blob): Promise<string> {
+  const bytes = new Uint8Array(await blob.arrayBuffer());
+  const pieces: string[] = [];
+  for (let start = 0; start < bytes.length; start += 8192) pieces.push(String.fromCharCode(...bytes.subarray(start, start + 8192)));
+  return btoa(pieces.join(''));
 }

@@ -15,6 +15,8 @@ import { currentUser } from '../session/current-user.ts';
 
 /** Below that the eye is quicker than a filter. */
 const filterFrom = 9;
+/** More are found by the filter only. */
+const categoriesShown = 300;
 
 export function CategoriesScreen() {
   const [isAdding, setAdding] = useState(false);
@@ -99,7 +101,7 @@ function CategoryList({ all }: { all: readonly Category[] }) {
         </Field>
       )}
       <ul class="categories">
-        {found.map(({ name, acts }) => (
+        {found.slice(0, categoriesShown).map(({ name, acts }) => (
           <li key={name}>
             <a class="category" href={routeHash({ screen: 'category', category: name })}>
               <span class={`tile tone-${toneOf(name)}`} aria-hidden="true">
@@ -115,6 +117,9 @@ function CategoryList({ all }: { all: readonly Category[] }) {
           </li>
         ))}
       </ul>
+      {found.length > categoriesShown && (
+        <p class="hint">And {(found.length - categoriesShown).toLocaleString()} more. Type a part of the name above.</p>
+      )}
       {found.length === 0 && <p class="lead">No category has this in its name.</p>}
     </>
   );
@@ -163,7 +168,13 @@ function plural(count: number, one: string, many: string): string {
   return `${count.toLocaleString()} ${count === 1 ? one : many}`;
 }
 
+let graphemes: Intl.Segmenter | undefined;
+
+/** What a reader sees as one letter: some have several code points. */
 function firstLetter(name: string): string {
-  const [first] = new Intl.Segmenter().segment(name.trim().slice(0, 40));
+  const start = name.trim().slice(0, 40);
+  if (/^[ -~]/.test(start)) return start.charAt(0).toUpperCase();
+  graphemes ??= new Intl.Segmenter();
+  const [first] = graphemes.segment(start);
   return first?.segment.toLocaleUpperCase() ?? '·';
 }

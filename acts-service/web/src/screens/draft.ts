@@ -1,5 +1,5 @@
 // What the reader is about to share. Lives outside the screen, so that neither a failure nor a look elsewhere loses any of it.
-import { signal } from '@preact/signals';
+import { effect, signal } from '@preact/signals';
 
 export interface Picture {
   readonly blob: Blob;
@@ -7,12 +7,31 @@ export interface Picture {
   readonly url: string;
 }
 
+const storageKey = 'selfieless.caption';
+
 export const draft = {
   picture: signal<Picture | undefined>(undefined),
-  caption: signal(''),
+  caption: signal(keptCaption()),
   category: signal(''),
   username: signal(''),
 };
+
+// Phones may end the page while the camera is open.
+effect(() => {
+  try {
+    sessionStorage.setItem(storageKey, draft.caption.value);
+  } catch {
+    // Storage may be forbidden; then it is kept as long as the page lives.
+  }
+});
+
+function keptCaption(): string {
+  try {
+    return sessionStorage.getItem(storageKey) ?? '';
+  } catch {
+    return '';
+  }
+}
 
 export function setPicture(blob: Blob | undefined): void {
   const previous = draft.picture.value;
