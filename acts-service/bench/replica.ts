@@ -28,6 +28,8 @@ function serviceEnv(database: Database): Record<string, string> {
     // Nothing uploads here.
     USERS_URL: 'http://127.0.0.1:9',
     LOG_LEVEL: 'warn',
-    METRICS_PORT: '0',
+    METRICS_PORT: 'off',
+    // At work, and never reached.
+    WRITE_LIMIT_PER_MINUTE: '1000000000',
   };
 }

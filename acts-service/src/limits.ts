@@ -99,7 +99,7 @@ export const limits = {
   lateLoadMs: 1000,
 
   /** The default of WRITE_LIMIT_PER_MINUTE, for each client. */
-  writesPerMinute: 60_000,
+  writesPerMinute: 300_000,
   /** A replica takes so many writes of a client at once from the shared limit (but at most 1 % of it), for so many clients. */
   leasePoints: 50,
   leaseClients: 10_000,
