@@ -150,6 +150,17 @@ describe('the anchored list', () => {
     expect([ids(list.shown), list.waiting]).to.deep.equal([ids(service.acts).slice(0, 23), 0]);
   });
 
+  it('loses none of what is shown when one that waits is removed', async () => {
+    const service = new ModelService(10);
+    const list = new AnchoredList(service);
+    await list.more();
+    const before = ids(list.shown);
+    service.insert(0, 2);
+    await list.refreshTop();
+    list.remove(service.acts[0]!.actId);
+    expect([ids(list.shown), list.waiting]).to.deep.equal([before, 1]);
+  });
+
   it('starts afresh when more is new than can be joined', async () => {
     const service = new ModelService(30);
     const list = new AnchoredList(service);

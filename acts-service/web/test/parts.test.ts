@@ -14,8 +14,8 @@ describe('lossless JSON', () => {
     const digits = fc.stringMatching(/^[1-9][0-9]{0,999}$/);
     fc.assert(
       fc.property(digits, fc.string(), fc.integer(), (actId, caption, upvotes) => {
-        const text = `[${stringifyWithActId(actId, { caption, upvotes })}]`;
-        expect(parseLossless(text)).to.deep.equal([{ actId, caption, upvotes }]);
+        const act = stringifyWithActId(actId, { caption, upvotes });
+        expect(parseLossless(`[${act},${act}]`)).to.deep.equal(Array(2).fill({ actId, caption, upvotes }));
       }),
     );
   });
@@ -26,6 +26,8 @@ describe('lossless JSON', () => {
     ['the word as a value', '["actId", 12]', ['actId', 12]],
     ['the word inside a caption', String.raw`{"caption":"\"actId\":1","actId" : 7}`, { caption: '"actId":1', actId: '7' }],
     ['a caption that ends in a backslash', String.raw`{"caption":"\\","actId":8}`, { caption: '\\', actId: '8' }],
+    ['a longer name', '{"actIdentity":5}', { actIdentity: 5 }],
+    ['one quote in a caption', String.raw`{"caption":"\"","actId":6}`, { caption: '"', actId: '6' }],
     ['an actId that is text already', '{"actId":"9"}', { actId: '9' }],
   ];
   for (const [name, text, value] of tricky) it(`is not misled by ${name}`, () => expect(parseLossless(text)).to.deep.equal(value));

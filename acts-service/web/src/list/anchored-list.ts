@@ -150,7 +150,6 @@ export class AnchoredList<A extends Listed> {
     this.#acts = this.#acts.toSpliced(index, 1);
     if (index < this.#waiting) this.#waiting--;
     this.#total--;
-    this.#standAt(this.#position - 1);
   }
 
   async #readTop(): Promise<void> {
