@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { cpus, totalmem } from 'node:os';
 import { benchReconcile } from './reconcile.bench.ts';
+import { benchWeb } from './web.bench.ts';
 import { benchHeal, benchRest, benchScale, withSystem } from './system.bench.ts';
 import type { HealFigure } from './system.bench.ts';
 
@@ -33,8 +34,16 @@ if (wants('reconcile')) {
     );
   }
 }
-if (wants('heal') || wants('scale') || wants('rest')) {
+if (wants('heal') || wants('scale') || wants('rest') || wants('web')) {
   await withSystem(async (system) => {
+    if (wants('web')) {
+      const { scriptAndStyleKb, usableMs, pageMs, thumbnailsKb } = await benchWeb(system);
+      console.log(`web app, first load, processor 4 x slower, slow 4G: usable after ${(usableMs / 1000).toFixed(2)} s (must: under 2)`);
+      console.log(`  script and style ${scriptAndStyleKb.toFixed(1)} kB compressed (must: at most 60)`);
+      console.log(
+        `  a category's first 20 acts with thumbnails (${thumbnailsKb.toFixed(0)} kB): ${(pageMs / 1000).toFixed(2)} s more (must: under 2)`,
+      );
+    }
     if (wants('heal')) {
       tellHeal(await benchHeal(system, 'one of 3 replicas, no traffic', { replicas: 3, perSecond: 0 }), 600);
       tellHeal(await benchHeal(system, 'one of 3 replicas, 100 GET/s', { replicas: 3, perSecond: 100 }), 200);

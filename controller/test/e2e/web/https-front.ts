@@ -1,5 +1,6 @@
 /** TLS in front of the ingress, as an operator would put it there, with a certificate made for the test. */
 import { execFileSync } from 'node:child_process';
+import { createHash, createPublicKey } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import { createServer } from 'node:https';
@@ -13,8 +14,15 @@ export interface HttpsFront {
   close(): Promise<void>;
 }
 
-export async function startHttpsFront(hostName: string, ingressPort: number): Promise<HttpsFront> {
-  const server = createServer(certificate(hostName), (incoming, outgoing) => {
+export interface Certificate {
+  readonly key: Buffer;
+  readonly cert: Buffer;
+  /** base64 of the SHA-256 of its public key */
+  readonly keyDigest: string;
+}
+
+export async function startHttpsFront({ key, cert }: Certificate, ingressPort: number): Promise<HttpsFront> {
+  const server = createServer({ key, cert }, (incoming, outgoing) => {
     const headers = { ...incoming.headers, 'x-forwarded-proto': 'https' };
     const options = { host: '127.0.0.1', port: ingressPort, method: incoming.method, path: incoming.url, headers };
     const onward = request(options, (answer) => {
@@ -35,14 +43,14 @@ export async function startHttpsFront(hostName: string, ingressPort: number): Pr
   };
 }
 
-function certificate(hostName: string): { key: Buffer; cert: Buffer } {
+export function makeCertificate(hostName: string): Certificate {
   const directory = mkdtempSync(join(tmpdir(), 'coxswain-tls-'));
-  const key = join(directory, 'key.pem');
-  const cert = join(directory, 'cert.pem');
+  const [keyFile, certFile] = [join(directory, 'key.pem'), join(directory, 'cert.pem')];
   const subject = ['-subj', `/CN=${hostName}`, '-addext', `subjectAltName=DNS:${hostName}`];
   const kind = ['-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1'];
-  execFileSync('openssl', ['req', ...kind, ...subject, '-keyout', key, '-out', cert], { stdio: 'ignore' });
-  const pair = { key: readFileSync(key), cert: readFileSync(cert) };
+  execFileSync('openssl', ['req', ...kind, ...subject, '-keyout', keyFile, '-out', certFile], { stdio: 'ignore' });
+  const [key, cert] = [readFileSync(keyFile), readFileSync(certFile)];
   rmSync(directory, { recursive: true });
-  return pair;
+  const publicKey = createPublicKey(cert).export({ type: 'spki', format: 'der' });
+  return { key, cert, keyDigest: createHash('sha256').update(publicKey).digest('base64') };
 }

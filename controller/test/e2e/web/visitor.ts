@@ -35,7 +35,7 @@ export class Visitor {
     page.setDefaultTimeout(15_000);
     const visitor = new Visitor(context, page, device);
     await page.goto(url);
-    await page.waitForFunction(`document.documentElement.dataset.ready === 'true'`);
+    await page.locator('html[data-ready="true"]').waitFor();
     return visitor;
   }
 
