@@ -60,6 +60,10 @@ class ModelService implements ActSource<ModelAct> {
 
 const ids = (acts: readonly ModelAct[]): string[] => acts.map(({ actId }) => actId);
 
+async function readToEnd(list: AnchoredList<ModelAct>): Promise<void> {
+  while (!list.isAtEnd) await list.more();
+}
+
 function expectNoDuplicates(list: AnchoredList<ModelAct>): void {
   const shown = ids(list.shown);
   expect(new Set(shown).size, `duplicates in ${shown.join()}`).to.equal(shown.length);
@@ -87,7 +91,7 @@ describe('the anchored list', () => {
             expectNoDuplicates(list);
           }
           service.stop();
-          while (!list.isAtEnd) await list.more();
+          await readToEnd(list);
           list.reveal();
           const shown = new Set(ids(list.shown));
           expect([...service.lasting].filter((actId) => !shown.has(actId))).to.deep.equal([]);
@@ -110,9 +114,9 @@ describe('the anchored list', () => {
         service.stop();
         await list.refreshTop();
         list.reveal();
-        while (!list.isAtEnd) await list.more();
+        await readToEnd(list);
         await list.resync();
-        while (!list.isAtEnd) await list.more();
+        await readToEnd(list);
         expect(ids(list.shown)).to.deep.equal(ids(service.acts));
         expect([list.isAtEnd, list.isOutdated, list.waiting, list.total]).to.deep.equal([true, false, 0, service.acts.length]);
       }),
@@ -123,7 +127,7 @@ describe('the anchored list', () => {
   it('asks one range a page while nothing changes', async () => {
     const service = new ModelService(205);
     const list = new AnchoredList(service);
-    while (!list.isAtEnd) await list.more();
+    await readToEnd(list);
     expect(ids(list.shown)).to.deep.equal(ids(service.acts));
     // The size first and at the end, a first short range, then long ones.
     expect(service.requests).to.equal(3 + Math.ceil((205 - listLimits.firstPage) / listLimits.page));
@@ -133,7 +137,7 @@ describe('the anchored list', () => {
     it(`is not misled by an expected size of ${String(expected)} instead of 45`, async () => {
       const service = Object.assign(new ModelService(45), { expectedSize: () => Promise.resolve(expected) });
       const list = new AnchoredList(service);
-      while (!list.isAtEnd) await list.more();
+      await readToEnd(list);
       expect(ids(list.shown)).to.deep.equal(ids(service.acts));
     });
   }
@@ -169,14 +173,14 @@ describe('the anchored list', () => {
     await list.refreshTop();
     expect(list.waiting).to.be.above(100);
     list.reveal();
-    while (!list.isAtEnd) await list.more();
+    await readToEnd(list);
     expect(ids(list.shown)).to.deep.equal(ids(service.acts));
   });
 
   it('sees by the number of acts that something went from the middle', async () => {
     const service = new ModelService(60);
     const list = new AnchoredList(service);
-    while (!list.isAtEnd) await list.more();
+    await readToEnd(list);
     service.delete(40, 2);
     await list.refreshTop();
     expect(list.isOutdated).to.be.true;
@@ -187,7 +191,7 @@ describe('the anchored list', () => {
   it('resyncs a list longer than one call reads over several calls', async () => {
     const service = new ModelService(1000);
     const list = new AnchoredList(service, { ...listLimits, requests: 4 });
-    while (!list.isAtEnd) await list.more();
+    await readToEnd(list);
     service.delete(900, 5);
     service.insert(10, 5);
     await list.resync();
@@ -205,7 +209,7 @@ describe('the anchored list', () => {
       list.remove(service.acts[index]!.actId);
       service.delete(index, 1);
     }
-    while (!list.isAtEnd) await list.more();
+    await readToEnd(list);
     expect(ids(list.shown)).to.deep.equal(ids(service.acts));
   });
 });
