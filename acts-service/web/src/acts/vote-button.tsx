@@ -1,5 +1,4 @@
 // Upvotes an act; the count moves at once.
-import { useState } from 'preact/hooks';
 import type { Act } from '../api/service.ts';
 import type { CategoryFeed } from '../list/category-feed.ts';
 import { Icon } from '../parts/icon.tsx';
@@ -14,17 +13,14 @@ function shortened(votes: number): string {
 }
 
 export function VoteButton({ act, feed, size = 'small' }: { act: Act; feed: CategoryFeed; size?: 'small' | 'large' }) {
-  const [hasVoted, setVoted] = useState(false);
   const votes = feed.votes(act);
   return (
     <button
       type="button"
-      class={`vote ${size} ${hasVoted ? 'voted' : ''}`}
+      class={`vote ${size} ${feed.hasVoted(act) ? 'voted' : ''}`}
       aria-label={`Upvote, ${votes} ${votes === 1 ? 'vote' : 'votes'}`}
-      onClick={() => {
-        setVoted(true);
-        void feed.vote(act);
-      }}
+      // A double click is meant as one.
+      onClick={(event) => event.detail < 2 && void feed.vote(act)}
     >
       <Icon name="heart" />
       <span>{shortened(votes)}</span>

@@ -5,12 +5,14 @@ export interface VoteTally {
   readonly confirmed: number;
   /** Votes sent and not answered yet. */
   readonly pending: number;
+  /** This reader's own since the page was opened, except those refused. */
+  readonly own: number;
   /** When the last answer to a vote came; a list asked for before that may not hold it. */
   readonly settledAt: number;
 }
 
 export function tallyOf(upvotes: number): VoteTally {
-  return { confirmed: upvotes, pending: 0, settledAt: -Infinity };
+  return { confirmed: upvotes, pending: 0, own: 0, settledAt: -Infinity };
 }
 
 export function shownVotes(tally: VoteTally): number {
@@ -18,15 +20,15 @@ export function shownVotes(tally: VoteTally): number {
 }
 
 export function voteSent(tally: VoteTally): VoteTally {
-  return { ...tally, pending: tally.pending + 1 };
+  return { ...tally, pending: tally.pending + 1, own: tally.own + 1 };
 }
 
 export function voteAccepted(tally: VoteTally, now: number): VoteTally {
-  return { confirmed: tally.confirmed + 1, pending: tally.pending - 1, settledAt: now };
+  return { ...tally, confirmed: tally.confirmed + 1, pending: tally.pending - 1, settledAt: now };
 }
 
 export function voteRefused(tally: VoteTally, now: number): VoteTally {
-  return { ...tally, pending: tally.pending - 1, settledAt: now };
+  return { ...tally, pending: tally.pending - 1, own: tally.own - 1, settledAt: now };
 }
 
 /** A count from a list. Ignored while it cannot be told which of our votes it holds; the next list is soon enough. */

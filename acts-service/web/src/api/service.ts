@@ -31,7 +31,8 @@ export async function deleteUser(username: string): Promise<void> {
 
 export async function listCategories(): Promise<readonly Category[]> {
   const counts = (await request('GET', '/categories')) ?? {};
-  return Object.entries(counts as Record<string, number>).map(([name, acts]) => ({ name, acts }));
+  // A number, also of a category that is called "actId": the reader of the JSON makes text of what bears that name.
+  return Object.entries(counts as Record<string, number | string>).map(([name, acts]) => ({ name, acts: Number(acts) }));
 }
 
 export async function addCategory(name: string): Promise<void> {

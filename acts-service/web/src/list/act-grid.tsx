@@ -21,7 +21,7 @@ interface Layout extends GridWindow {
 export function ActGrid({ feed }: { feed: CategoryFeed }) {
   const grid = useRef<HTMLUListElement>(null);
   const acts = feed.acts.value;
-  const [layout, setLayout] = useState<Layout>({ columns: 1, first: 0, end: 8, paddingTop: 0, paddingBottom: 0 });
+  const [layout, setLayout] = useState<Layout>({ columns: 1, first: 0, end: 8, paddingTop: 0 });
   const topAct = useRef<string | undefined>(undefined);
   const lastTop = useRef(0);
   const isRushing = useRef(false);
@@ -60,8 +60,11 @@ export function ActGrid({ feed }: { feed: CategoryFeed }) {
     };
   }, [arrange]);
 
-  // The act at the upper edge of the view stays there.
+  // The act at the upper edge of the view stays there. Not after a change of the layout: it may move the page, which asks for another one,
+  // and so on without end; a scroll event comes back to it in a later frame.
   const before = useRef(acts);
+  const columnsNow = useRef(layout.columns);
+  columnsNow.current = layout.columns;
   const reveals = useRef(feed.reveals.value);
   useLayoutEffect(() => {
     const anchor = topAct.current;
@@ -69,12 +72,14 @@ export function ActGrid({ feed }: { feed: CategoryFeed }) {
       reveals.current = feed.reveals.value;
       scrollTo(0, 0);
     } else if (before.current !== acts && anchor !== undefined) {
-      const [was, is] = [before.current, acts].map((list) => Math.floor(list.findIndex(({ actId }) => actId === anchor) / layout.columns));
+      const [was, is] = [before.current, acts].map((list) =>
+        Math.floor(list.findIndex(({ actId }) => actId === anchor) / columnsNow.current),
+      );
       if (was !== undefined && is !== undefined && was >= 0 && is >= 0 && was !== is) scrollBy(0, (is - was) * rowHeight);
     }
     before.current = acts;
     arrange();
-  }, [acts, layout, arrange]);
+  }, [acts, arrange]);
   useSignalEffect(() => {
     if (feed.state.value === 'ready' && !feed.isAtEnd.value) arrange();
   });
@@ -83,7 +88,12 @@ export function ActGrid({ feed }: { feed: CategoryFeed }) {
     <ul
       ref={grid}
       class="grid"
-      style={{ '--columns': String(layout.columns), paddingTop: `${layout.paddingTop}px`, paddingBottom: `${layout.paddingBottom}px` }}
+      style={{
+        '--columns': String(layout.columns),
+        paddingTop: `${layout.paddingTop}px`,
+        // The page never gets shorter for a card that is not drawn yet: that would scroll it.
+        minHeight: `${Math.ceil(acts.length / layout.columns) * rowHeight - gap}px`,
+      }}
     >
       {acts.slice(layout.first, layout.end).map((act, index) => (
         <ActCard

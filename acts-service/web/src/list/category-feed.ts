@@ -94,6 +94,11 @@ export class CategoryFeed {
     return shownVotes(this.#tally(act).value);
   }
 
+  /** Whether this reader's vote is among them. */
+  hasVoted(act: Act): boolean {
+    return this.#tally(act).value.own > 0;
+  }
+
   async vote(act: Act): Promise<void> {
     const tally = this.#tally(act);
     tally.value = voteSent(tally.value);

@@ -11,7 +11,6 @@ export interface GridWindow {
   readonly first: number;
   readonly end: number;
   readonly paddingTop: number;
-  readonly paddingBottom: number;
 }
 
 /** Rows kept beyond each edge, so that quick scrolling and the Tab key find the next card there. */
@@ -26,7 +25,6 @@ export function gridWindow({ count, columns, rowHeight }: Grid, top: number, vie
     first: firstRow * columns,
     end: Math.min(count, endRow * columns),
     paddingTop: firstRow * rowHeight,
-    paddingBottom: (rows - endRow) * rowHeight,
   };
 }
 
