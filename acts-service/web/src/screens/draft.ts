@@ -1,5 +1,6 @@
 // What the reader is about to share. Lives outside the screen, so that neither a failure nor a look elsewhere loses any of it.
 import { effect, signal } from '@preact/signals';
+import { currentUser } from '../session/current-user.ts';
 
 export interface Picture {
   readonly blob: Blob;
@@ -15,6 +16,9 @@ export const draft = {
   category: signal(''),
   username: signal(''),
 };
+
+// Whoever is using the app now, until another name is picked.
+effect(() => void (draft.username.value = currentUser.value ?? ''));
 
 // Phones may end the page while the camera is open.
 effect(() => {

@@ -1,19 +1,13 @@
 // Shares an act: a picture, a caption, who and where. Nothing entered is lost when it fails.
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { formatTimestamp } from '../acts/act-time.ts';
-import { explain } from '../api/explain.ts';
-import { uploadAct } from '../api/upload-act.ts';
 import { categories } from '../list/categories.ts';
-import { feedOf } from '../list/category-feed.ts';
-import { say } from '../messages/messages.ts';
-import { go } from '../navigation/navigation.ts';
 import { Field } from '../parts/field.tsx';
 import { Screen, useUsableWhen } from '../parts/screen.tsx';
 import { Failed } from '../parts/states.tsx';
-import { currentUser } from '../session/current-user.ts';
 import { people } from '../session/people.ts';
-import { clearDraft, draft } from './draft.ts';
+import { draft } from './draft.ts';
 import { PictureField } from './picture-field.tsx';
+import { failure, progress, shareDraft } from './sharing.ts';
 
 interface Problems {
   readonly picture?: string;
@@ -25,7 +19,6 @@ interface Problems {
 export function ShareScreen({ category }: { category: string | undefined }) {
   useEffect(() => {
     if (category !== undefined) draft.category.value = category;
-    draft.username.value ||= currentUser.value ?? '';
     void categories.load();
     void people.load();
   }, []);
@@ -51,16 +44,14 @@ export function ShareScreen({ category }: { category: string | undefined }) {
 function ShareForm() {
   const form = useRef<HTMLFormElement>(null);
   const [wasTried, setTried] = useState(false);
-  const [failure, setFailure] = useState('');
-  const [progress, setProgress] = useState<number>();
-  const isBusy = progress !== undefined;
+  const share = progress.value;
+  const isBusy = share !== undefined;
   // Each goes as soon as it is put right.
   const problems: Problems = wasTried ? missingIn() : {};
 
-  async function share(event: Event): Promise<void> {
+  function submit(event: Event): void {
     event.preventDefault();
     if (isBusy) return;
-    setFailure('');
     setTried(true);
     const picture = draft.picture.value;
     if (Object.keys(missingIn()).length > 0 || picture === undefined) {
@@ -68,25 +59,11 @@ function ShareForm() {
       requestAnimationFrame(() => form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus());
       return;
     }
-    setProgress(0);
-    const category = draft.category.value;
-    try {
-      const timestamp = formatTimestamp(new Date());
-      const fields = { username: draft.username.value, timestamp, caption: draft.caption.value.trim(), categoryName: category };
-      await uploadAct({ ...fields, picture: picture.blob }, setProgress);
-    } catch (error) {
-      setFailure(explain(error));
-      setProgress(undefined);
-      return;
-    }
-    clearDraft();
-    say('done', 'Thank you. Your act is shared.');
-    void feedOf(category).showNewest();
-    go({ screen: 'category', category }, 'replace');
+    void shareDraft(picture);
   }
 
   return (
-    <form ref={form} class="panel share-form" noValidate onSubmit={(event) => void share(event)}>
+    <form ref={form} class="panel share-form" noValidate onSubmit={submit}>
       <PictureField problem={problems.picture} />
       <Field label="Caption" hint="What was done? A sentence is enough." problem={problems.caption}>
         {(control) => (
@@ -115,12 +92,12 @@ function ShareForm() {
         problem={problems.username}
       />
       <p class="field-problem" role="alert">
-        {failure}
+        {failure.value}
       </p>
       {isBusy && (
         <div class="progress">
-          <progress max={1} value={progress} aria-label="Upload" />
-          <span aria-hidden="true">{Math.round(progress * 100)} %</span>
+          <progress max={1} value={share} aria-label="Upload" />
+          <span aria-hidden="true">{Math.round(share * 100)} %</span>
         </div>
       )}
       <button type="submit" class="button primary wide" aria-busy={isBusy}>
