@@ -9,14 +9,14 @@ export interface Message {
 }
 
 const shownMs = { done: 4000, problem: 9000 } as const;
-const atMost = 3;
 
 export const messages = signal<readonly Message[]>([]);
 let made = 0;
 
 export function say(tone: Message['tone'], text: string, action?: Message['action']): void {
   const message: Message = { id: ++made, tone, text, ...(action && { action }) };
-  messages.value = [...messages.value.filter((other) => other.text !== text), message].slice(-atMost);
+  // One at a time, so that they never pile up over the page. One that waits for an answer stays, unless it is said again.
+  messages.value = [...messages.value.filter((other) => other.action !== undefined && other.text !== text), message];
   if (action === undefined) setTimeout(() => dismiss(message.id), shownMs[tone]);
 }
 
