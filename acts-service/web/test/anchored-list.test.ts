@@ -87,7 +87,7 @@ describe('the anchored list', () => {
           );
           const list = new AnchoredList(service);
           for (let i = 0; i < 200 && !list.isAtEnd; i++) {
-            await list.more();
+            await list.more(i % 3 === 1);
             expectNoDuplicates(list);
           }
           service.stop();
@@ -141,6 +141,15 @@ describe('the anchored list', () => {
       expect(ids(list.shown)).to.deep.equal(ids(service.acts));
     });
   }
+
+  it('reads by the longest ranges on the way to an act far down', async () => {
+    const service = new ModelService(500);
+    const list = new AnchoredList(service);
+    while (!list.isAtEnd) await list.more(true);
+    expect(ids(list.shown)).to.deep.equal(ids(service.acts));
+    // The number of acts at both ends, 20 acts, then 98 at a time.
+    expect(service.requests).to.be.at.most(8);
+  });
 
   it('keeps new acts waiting at the top until they are asked for', async () => {
     const service = new ModelService(50);

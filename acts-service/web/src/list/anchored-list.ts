@@ -74,12 +74,12 @@ export class AnchoredList<A extends Listed> {
     return this.#isAtEnd && this.#acts.length !== this.#total;
   }
 
-  /** Reads on until at least one act more is known or the end is reached. */
-  async more(): Promise<void> {
+  /** Reads on until at least one act more is known or the end is reached; by the longest ranges when the reader is far from it. */
+  async more(isFar = false): Promise<void> {
     const known = this.#acts.length;
     for (let round = 0; round < this.#limits.requests; round++) {
       if (this.#acts.length === 0) await this.#readTop();
-      else await this.#readOn();
+      else await this.#readOn(isFar ? this.#limits.longestRange : this.#limits.overlap + this.#limits.page);
       if (this.#isAtEnd || this.#acts.length > known) return;
     }
   }
@@ -171,9 +171,9 @@ export class AnchoredList<A extends Listed> {
   }
 
   /** The next range, found by the acts it shares with what is known; further and further from where it should be when there are none. */
-  async #readOn(): Promise<void> {
-    const { overlap, page, longestRange, requests } = this.#limits;
-    if (await this.#readRange(this.#next(), overlap + page)) return;
+  async #readOn(length: number): Promise<void> {
+    const { longestRange, requests } = this.#limits;
+    if (await this.#readRange(this.#next(), length)) return;
     this.#total = await this.#source.size();
     if (this.#total === 0) {
       this.#clear();

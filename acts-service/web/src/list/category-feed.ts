@@ -46,8 +46,8 @@ export class CategoryFeed {
   }
 
   /** Reads on; does nothing while a read is under way. */
-  more(): Promise<void> {
-    return this.#run(() => this.#list.more());
+  more(isFar = false): Promise<void> {
+    return this.#run(() => this.#list.more(isFar));
   }
 
   reveal(): void {
@@ -84,7 +84,7 @@ export class CategoryFeed {
     for (let pages = 0; pages < 100; pages++) {
       const found = this.acts.value.find((act) => act.actId === actId);
       if (found !== undefined || this.isAtEnd.value || this.state.value === 'gone') return found;
-      await (this.#running ?? this.more());
+      await (this.#running ?? this.more(true));
       if (this.state.value === 'failed') throw new Error(this.problem.value);
     }
     return undefined;

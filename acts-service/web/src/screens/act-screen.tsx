@@ -44,7 +44,13 @@ export function ActScreen({ category, actId }: { category: string; actId: string
   if (act !== undefined) return <FoundAct act={act} feed={feed} list={list} />;
   return (
     <Screen name="act" title="Act" back={{ to: list, label: category.slice(0, 80) }}>
-      {found.state === 'looking' && <div class="skeleton large" role="status" aria-label="Loading" />}
+      {found.state === 'looking' && (
+        <>
+          {/* Its address is known already: it travels while the act is looked for. */}
+          <Picture src={imageUrl(actId)} alt="" kind="large" />
+          <p role="status">Loading…</p>
+        </>
+      )}
       {found.state === 'failed' && <Failed problem={found.problem} onRetry={() => void look()} />}
       {found.state === 'missing' && (
         <Empty icon="heart" title="This act is gone">
