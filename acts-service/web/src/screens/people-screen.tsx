@@ -15,6 +15,8 @@ import { people } from '../session/people.ts';
 import { sha1Hex } from '../session/sha1.ts';
 
 const filterFrom = 9;
+/** At first, so that signing up stays within reach below them on a phone. */
+const namesAtFirst = 8;
 /** More names than this are found by the filter only: a page of thousands of buttons helps nobody. */
 const namesShown = 100;
 
@@ -24,13 +26,14 @@ export function PeopleScreen() {
   const problem = people.problem.value;
   useUsableWhen(all !== undefined || problem !== '');
   const me = currentUser.value;
+  const isDeleted = me !== undefined && all?.includes(me) === false;
   return (
     <Screen name="people" title={me === undefined ? 'Who are you?' : 'You'}>
       {me !== undefined && (
         <div class="me">
           <Avatar name={me} />
           <p class="me-name">
-            <span>You are</span>
+            <span>{isDeleted ? 'Deleted by somebody:' : 'You are'}</span>
             <strong class="ellipsis" dir="auto">
               {me.slice(0, 200)}
             </strong>
@@ -44,7 +47,7 @@ export function PeopleScreen() {
         <section aria-labelledby="choose">
           <h2 id="choose">{me === undefined ? 'Choose your name' : 'Switch to somebody else'}</h2>
           {problem !== '' && <Failed problem={problem} onRetry={() => void people.load()} />}
-          {all === undefined ? problem === '' && <Skeletons count={4} shape="row" /> : <Names all={all} />}
+          {all === undefined ? problem === '' && <Skeletons count={7} shape="row" /> : <Names all={all} />}
         </section>
         <SignUp />
       </div>
@@ -54,10 +57,13 @@ export function PeopleScreen() {
 
 function Names({ all }: { all: readonly string[] }) {
   const [filter, setFilter] = useState('');
+  const [isLong, setLong] = useState(false);
   const [leaving, setLeaving] = useState<string>();
   if (all.length === 0) return <p class="lead">Nobody is here yet. Sign up and be the first.</p>;
   const wanted = filter.trim().toLocaleLowerCase();
   const found = all.filter((name) => name.toLocaleLowerCase().includes(wanted));
+  // One name behind a button would be a joke.
+  const shown = isLong || wanted !== '' || found.length <= namesAtFirst + 1 ? namesShown : namesAtFirst;
   return (
     <>
       {all.length >= filterFrom && (
@@ -66,7 +72,7 @@ function Names({ all }: { all: readonly string[] }) {
         </Field>
       )}
       <ul class="names">
-        {found.slice(0, namesShown).map((name) => (
+        {found.slice(0, shown).map((name) => (
           <li key={name} class={name === currentUser.value ? 'chosen' : ''}>
             <button type="button" class="person" aria-pressed={name === currentUser.value} onClick={() => choose(name)}>
               <Avatar name={name} />
@@ -81,7 +87,12 @@ function Names({ all }: { all: readonly string[] }) {
           </li>
         ))}
       </ul>
-      {found.length > namesShown && (
+      {found.length > shown && shown < namesShown && (
+        <button type="button" class="button small" onClick={() => setLong(true)}>
+          Show more names
+        </button>
+      )}
+      {found.length > namesShown && shown === namesShown && (
         <p class="hint">And {(found.length - namesShown).toLocaleString()} more. Type a part of the name above.</p>
       )}
       {found.length === 0 && <p class="lead">Nobody has this in their name.</p>}
