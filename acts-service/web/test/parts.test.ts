@@ -79,6 +79,9 @@ describe('an optimistic vote', () => {
   it('shows at once', () => expect(shownVotes(sent)).to.equal(5));
   it('stays when it is accepted', () => expect(shownVotes(voteAccepted(sent, 10))).to.equal(5));
   it('is taken back when it is refused', () => expect(shownVotes(voteRefused(sent, 10))).to.equal(4));
+  it('marks the act as voted for until it is refused', () => {
+    expect([tallyOf(4), sent, voteAccepted(sent, 10), voteRefused(sent, 10)].map(({ own }) => own)).to.deep.equal([0, 1, 1, 0]);
+  });
   it('is not counted twice by a list that came meanwhile', () => {
     expect(shownVotes(voteAccepted(votesListed(sent, 5, 5), 10))).to.equal(5);
   });

@@ -61,6 +61,11 @@ describe('requests of the web app', () => {
     seen = [];
   });
 
+  it('a category called actId must have its number of acts as a number', async () => {
+    answers = [[200, '{"actId":12}']];
+    expect(await service.listCategories()).to.deep.equal([{ name: 'actId', acts: 12 }]);
+  });
+
   it('a read is repeated until it is answered', async () => {
     answers = ['cut', busy, [502, 'Bad Gateway'], [200, '["Ada"]']];
     expect(await service.listUsers()).to.deep.equal(['Ada']);
