@@ -1,5 +1,6 @@
 // JSON answers compressed for clients that ask for it: lists shrink to a fifth on a phone's connection.
 import type { Context, Middleware, Next } from 'koa';
+import { Readable, Transform } from 'node:stream';
 import { constants } from 'node:zlib';
 import { limits } from './limits.ts';
 
@@ -17,8 +18,21 @@ export function compression(): Middleware {
     }
     loading ??= load();
     const compress = await loading;
-    await compress(ctx, next);
+    await compress(ctx, async () => {
+      await next();
+      endTogether(ctx);
+    });
   };
+}
+
+/** koa-compress pipes, which leaves the client waiting for ever when a list fails in the middle; its connection has to break. */
+function endTogether(ctx: Context): void {
+  const plain: unknown = ctx.body;
+  if (!(plain instanceof Readable)) return;
+  plain.once('error', (error) => {
+    const sent: unknown = ctx.body;
+    if (sent !== plain && sent instanceof Transform) sent.destroy(error);
+  });
 }
 
 /** Imported at the first request that asks: starting quickly matters more. */

@@ -29,6 +29,10 @@ export async function startReplica(config: Config): Promise<Replica> {
   );
   server.maxConnections = limits.connections;
   answerClientErrors(server);
+  // Expectations other than 100-continue are ignored: Node itself would say 417, uncounted, even when crashed.
+  server.on('checkExpectation', gate.handle);
+  // A client that stops taking its answer holds a part of it in memory: not for ever. After the time for requests, which have an answer.
+  server.timeout = 2 * config.requestTimeoutMs;
   // Opened, and never a request on them: Node counts these as busy, so they would hold a shutdown up until the grace time.
   const silent = new Set<Socket>();
   server.on('connection', (socket: Socket) => {

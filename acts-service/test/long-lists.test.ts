@@ -2,10 +2,13 @@ import { expect } from 'chai';
 import { readFile } from 'node:fs/promises';
 import { request, type IncomingMessage } from 'node:http';
 import { once } from 'node:events';
+import { eventually } from './support/eventually.ts';
 import { addCategory } from './support/fixtures.ts';
+import { freePort } from './support/free-port.ts';
 import { freshDatabase, sql, type TestDatabase } from './support/postgres.ts';
 import { isReady, startProcess, type ServiceProcess } from './support/process.ts';
 import { startTestReplica, testEnv, type TestReplica } from './support/replicas.ts';
+import { startStallingProxy } from './support/stalling-proxy.ts';
 
 const fill = (database: TestDatabase, from: number, to: number, imageBytes: number): Promise<unknown> =>
   sql(
@@ -16,8 +19,8 @@ const fill = (database: TestDatabase, from: number, to: number, imageBytes: numb
     [from, to, imageBytes],
   );
 
-async function list(url: string): Promise<IncomingMessage> {
-  const outgoing = request(`${url}/api/v1/categories/big/acts`, { agent: false });
+async function list(url: string, path = '/api/v1/categories/big/acts', headers = {}): Promise<IncomingMessage> {
+  const outgoing = request(`${url}${path}`, { agent: false, headers });
   outgoing.end();
   const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
   return response;
@@ -102,5 +105,53 @@ describe('a list of large pictures', () => {
       expect(bytes).to.be.within(1, 79_999_999);
       expect(failure).to.include({ code: 'ECONNRESET' });
     });
+  });
+});
+
+describe('a compressed list', () => {
+  it('breaks the connection when the database goes in the middle of it', async function () {
+    this.timeout(30_000);
+    const database = await freshDatabase();
+    const proxy = await startStallingProxy(database.port);
+    const users = await startTestReplica('users', { ...database, port: proxy.port });
+    try {
+      // Names that do not shrink, more of them than fit into the buffers on the way.
+      await sql(
+        database,
+        `INSERT INTO users (name, name_digest, password_salt, password_hash)
+         SELECT (SELECT string_agg(md5(k::text || part::text), '') FROM generate_series(1, 3000) part), sha256(k::text::bytea), '', ''
+           FROM generate_series(1, 200) k`,
+      );
+      const response = await list(users.url, '/api/v1/users', { 'Accept-Encoding': 'gzip' });
+      expect(response.headers['content-encoding']).to.equal('gzip');
+      await proxy.kill();
+      const failure: unknown = await response.toArray().catch((error: unknown) => error);
+      expect(failure).to.include({ code: 'ECONNRESET' });
+    } finally {
+      await users.stop();
+      await proxy.close();
+    }
+  });
+});
+
+describe('a client that stops taking its answer', () => {
+  it('is cut off', async function () {
+    this.timeout(30_000);
+    const database = await freshDatabase();
+    const metrics = await freePort();
+    const acts = await startTestReplica('acts', database, { REQUEST_TIMEOUT_MS: '200', METRICS_PORT: String(metrics) });
+    try {
+      await addCategory(acts.url, 'big');
+      await fill(database, 1, 4, 8_000_000);
+      const response = await list(acts.url);
+      await eventually(async () => {
+        const scraped = await fetch(`http://127.0.0.1:${metrics}/metrics`);
+        expect(await scraped.text()).to.match(/^http_requests_in_flight\{.*\} 0$/m);
+      });
+      const failure: unknown = await response.toArray().catch((error: unknown) => error);
+      expect(failure).to.include({ code: 'ECONNRESET' });
+    } finally {
+      await acts.stop();
+    }
   });
 });
