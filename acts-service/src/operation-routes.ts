@@ -10,6 +10,7 @@ export interface Operations {
   readonly count: RequestCount;
   readonly health: Health;
   readonly faultInjection: FaultInjection;
+  /** Throws the answer when it is too late for that. */
   readonly crash: () => void;
 }
 
@@ -46,8 +47,8 @@ export function operationRoutes({ count, health, faultInjection, crash }: Operat
       path: '/api/v1/_crash',
       methods: {
         POST(ctx) {
-          empty(ctx);
           crash();
+          empty(ctx);
         },
       },
     };

@@ -20,7 +20,9 @@ export class RequestGate {
     this.#application = application;
   }
 
+  /** Throws when it is crashed already: a request that was let in before. */
   crash(): void {
+    if (this.#isCrashed) throw crashed();
     this.#isCrashed = true;
   }
 
@@ -33,7 +35,7 @@ export class RequestGate {
     // Tells keep-alive clients to take their next request elsewhere; otherwise a shutdown waits for them.
     if (this.#isStopping) response.shouldKeepAlive = false;
     if (this.#isCrashed) {
-      answer(response, new Problem(500, 'crashed', 'this process was crashed on purpose'));
+      answer(response, crashed());
     } else if (this.#application === undefined) {
       answer(response, whileStarting(request.url ?? ''));
     } else {
@@ -41,6 +43,10 @@ export class RequestGate {
       this.#application(request, response);
     }
   };
+}
+
+function crashed(): Problem {
+  return new Problem(500, 'crashed', 'this process was crashed on purpose');
 }
 
 function whileStarting(target: string): Problem {

@@ -51,8 +51,8 @@ export async function startService(config: Config, gate: RequestGate, stop: Abor
     health: new Health({ probe, pool, memoryPressure: memoryPressure(), isStopping: () => gate.isStopping, logger, telemetry }),
     faultInjection: config.faultInjection,
     crash() {
-      logger.warn('crashed on purpose: every request is answered 500 from now on');
       gate.crash();
+      logger.warn('crashed on purpose: every request is answered 500 from now on');
     },
   });
   const routes = [...operations, ...roleRoutes(config, knex, bodies, telemetry)];

@@ -33,10 +33,26 @@ describe('_crash', () => {
         }
       }
       expect((await call(victim.url, 'POST', '/api/v1/acts', { body: 'x'.repeat(100_000) })).status).to.equal(500);
+      const expecting = { headers: { Expect: 'what nobody knows' } };
+      expect((await call(victim.url, 'GET', '/api/v1/acts/count', expecting)).status).to.equal(500);
+      expect((await call(other.url, 'GET', '/api/v1/acts/count', expecting)).status).to.equal(200);
+      await call(other.url, 'DELETE', '/api/v1/_count');
       expect((await call(other.url, 'GET', '/api/v1/_health')).status).to.equal(200);
       expect((await call(other.url, 'GET', '/api/v1/_count')).text, 'a crashed process counts nothing').to.equal('[0]');
     } finally {
       await Promise.all([victim.stop(), other.stop()]);
+    }
+  });
+
+  it('answers 200 to one of several at once', async () => {
+    const replica = await startTestReplica('acts', database, { ACTS_FAULT_INJECTION: 'any' });
+    try {
+      // The first to ask for compression wait for its import, all past the gate.
+      const options = { headers: { 'Accept-Encoding': 'gzip' } };
+      const answers = await Promise.all([1, 2, 3].map(() => call(replica.url, 'POST', crash, options)));
+      expect(answers.map(({ status }) => status).sort()).to.deep.equal([200, 500, 500]);
+    } finally {
+      await replica.stop();
     }
   });
 
