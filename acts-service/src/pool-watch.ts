@@ -82,7 +82,8 @@ export class PoolWatch {
 
   #progressWithin(ms: number): Promise<boolean> {
     return new Promise((resolve) => {
-      const timer = setTimeout(() => resolve(false), ms);
+      // A turn later: what came back while this process was held up itself is read in between.
+      const timer = setTimeout(() => setImmediate(() => resolve(false)), ms);
       this.#onProgress = () => {
         clearTimeout(timer);
         this.#onProgress = undefined;

@@ -191,6 +191,29 @@ describe('memory pressure', () => {
   });
 });
 
+describe('_health of a process that was held up itself', () => {
+  it('reads the answer that is there before it gives up', async function () {
+    this.timeout(30_000);
+    const replica = await startTestReplica('acts', await freshDatabase());
+    const statuses: number[] = [];
+    try {
+      for (let round = 0; round < 3; round++) {
+        const answer = call(replica.url, 'GET', health);
+        // The first opens the connection.
+        if (round > 0) {
+          // Lets the request in, and the check out.
+          for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+          for (const endsAt = performance.now() + 1000; performance.now() < endsAt;);
+        }
+        statuses.push((await answer).status);
+      }
+    } finally {
+      await replica.stop();
+    }
+    expect(statuses).to.deep.equal([200, 200, 200]);
+  });
+});
+
 async function startStallingProxyOn(port: number, targetPort: number): Promise<StallingProxy> {
   return eventually(() => startStallingProxy(targetPort, port));
 }
