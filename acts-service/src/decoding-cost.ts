@@ -40,10 +40,10 @@ function hasSeveralScans(bytes: Buffer): boolean {
   return true;
 }
 
-/** Passes over the pixels of a JPEG. At most: a thumbnail in its metadata counts as well. */
-export function scanCount(bytes: Buffer): number {
+/** Passes over the pixels of a JPEG, counted up to the limit and one more. At most: a thumbnail in its metadata counts as well. */
+export function scanCount(bytes: Buffer, limit: number): number {
   const startOfScan = Buffer.from([0xff, 0xda]);
   let count = 0;
-  for (let at = bytes.indexOf(startOfScan); at !== -1; at = bytes.indexOf(startOfScan, at + 2)) count++;
+  for (let at = bytes.indexOf(startOfScan); at !== -1 && count <= limit; at = bytes.indexOf(startOfScan, at + 2)) count++;
   return count;
 }

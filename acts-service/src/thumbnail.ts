@@ -21,7 +21,7 @@ sharp.concurrency(1);
 export async function makeThumbnail(bytes: Buffer, type: PictureType): Promise<Buffer | undefined> {
   const options = { failOn: 'warning', limitInputPixels: limits.picturePixels } as const;
   try {
-    if (type === 'image/jpeg' && scanCount(bytes) > limits.jpegScans) return undefined;
+    if (type === 'image/jpeg' && scanCount(bytes, limits.jpegScans) > limits.jpegScans) return undefined;
     const metadata = await sharp(bytes, options).metadata();
     if (`image/${metadata.format}` !== type) return undefined;
     if (metadata.width * metadata.height > limits.picturePixels) return undefined;
