@@ -4,6 +4,7 @@ import type { Route } from './route-table.ts';
 
 interface Published {
   readonly text: string;
+  /** Weak: the answer may be compressed or not. */
   readonly etag: string;
 }
 
@@ -33,5 +34,5 @@ export function openApiRoute(role: Role, routes: readonly Route[]): Route {
 async function publish(role: Role, routes: readonly Route[]): Promise<Published> {
   const [{ openApiDocument }, { createHash }] = await Promise.all([import('./openapi-document.ts'), import('node:crypto')]);
   const text = JSON.stringify(openApiDocument(role, routes));
-  return { text, etag: createHash('sha256').update(text).digest('base64url') };
+  return { text, etag: `W/"${createHash('sha256').update(text).digest('base64url')}"` };
 }

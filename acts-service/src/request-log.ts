@@ -37,7 +37,7 @@ function routeOf(ctx: Context): string {
 }
 
 function writeLine(logger: Logger, ctx: Context, { method, route, status, isAborted, ms }: RequestEnded): void {
-  // Health is asked every second; health-log.ts says once what changed.
+  // Health is asked every second; health.ts says once what changed.
   const isHealth = route === healthRoute;
   const isFailed = status >= 500 && !isHealth;
   const isSlow = ms >= limits.slowRequestMs && !isHealth;

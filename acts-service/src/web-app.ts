@@ -64,8 +64,8 @@ async function sendFile(ctx: Context, file: WebFile): Promise<void> {
     ctx.status = 304;
     return;
   }
-  if (encoding !== 'identity') ctx.set('Content-Encoding', encoding);
   ctx.body = await file.bytes(encoding);
+  if (encoding !== 'identity') ctx.set('Content-Encoding', encoding);
   ctx.type = file.extension;
 }
 
