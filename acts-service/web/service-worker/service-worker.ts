@@ -1,5 +1,6 @@
 // Makes the app start and what was seen readable without a connection. Answers GET only; never keeps a write. The shell is cached by version,
 // reads and pictures in caches of their own with a bound each.
+import { answerOrSeen } from './answer-or-seen.ts';
 import { boundedPut } from './bounded-cache.ts';
 
 declare const self: ServiceWorkerGlobalScope;
@@ -14,6 +15,8 @@ const shell = JSON.parse('SHELL') as Shell;
 const shellCache = `shell-${shell.version}`;
 const readsCache = 'reads-1';
 const picturesCache = 'pictures-1';
+/** Shorter than the page waits before it gives up. */
+const patienceMs = 5000;
 const bounds = {
   [readsCache]: { entries: 300, bytes: 1024 * 1024 },
   [picturesCache]: { entries: 400, bytes: 4 * 1024 * 1024 },
@@ -59,21 +62,25 @@ async function fromShell(request: Request): Promise<Response> {
   return (await cache.match(request.url)) ?? fetch(request);
 }
 
-/** What the service says; when it says nothing, what it said the last time, marked as such. */
+/** What the service says; when it says nothing or takes too long, what it said the last time, marked as such. */
 async function networkFirst(event: FetchEvent, cacheName: typeof readsCache | typeof picturesCache): Promise<Response> {
   const { request } = event;
-  try {
-    const response = await fetch(request);
+  const answer = fetch(request).then((response) => {
     if (response.ok) event.waitUntil(boundedPut(caches, cacheName, request.url, response.clone(), bounds[cacheName]));
     else if (response.status === 400 || response.status === 404) event.waitUntil(forget(cacheName, request.url));
     return response;
-  } catch (error) {
-    const seen = await (await caches.open(cacheName)).match(request.url);
-    if (seen === undefined) throw error;
-    const headers = new Headers(seen.headers);
-    headers.set('X-Seen-Before', 'true');
-    return new Response(seen.status === 204 ? null : seen.body, { status: seen.status, headers });
-  }
+  });
+  // Kept also when it comes too late to be shown.
+  event.waitUntil(answer.catch(() => undefined));
+  return answerOrSeen(answer, () => seenBefore(cacheName, request.url), patienceMs);
+}
+
+async function seenBefore(cacheName: string, url: string): Promise<Response | undefined> {
+  const seen = await (await caches.open(cacheName)).match(url);
+  if (seen === undefined) return undefined;
+  const headers = new Headers(seen.headers);
+  headers.set('X-Seen-Before', 'true');
+  return new Response(seen.status === 204 ? null : seen.body, { status: seen.status, headers });
 }
 
 /** What the service says is gone is not to come back offline. */
