@@ -123,8 +123,17 @@ async function readNames(response: IncomingMessage): Promise<readonly string[]> 
     if (bytes > limits.usersAnswerBytes) throw new Error('the list of users is too long');
     chunks.push(chunk);
   }
-  const names: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'));
+  const names = jsonOf(Buffer.concat(chunks).toString('utf8'));
   if (!Array.isArray(names) || !names.every((name) => typeof name === 'string'))
     throw new Error('the users service did not answer with names');
   return names;
+}
+
+/** Undefined when it is none. JSON.parse's own error quotes the text, which is names, and would end in the log. */
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

@@ -1,7 +1,9 @@
 import { expect } from 'chai';
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { firstAnswer } from '../src/users-check.ts';
+import { loggedError } from '../src/logger.ts';
+import { Telemetry } from '../src/telemetry.ts';
+import { firstAnswer, usersCheck } from '../src/users-check.ts';
 import { call } from './support/client.ts';
 import { addCategory, addUser, upload } from './support/fixtures.ts';
 import { freshDatabase, sql, type TestDatabase } from './support/postgres.ts';
@@ -47,6 +49,14 @@ describe('the users check of an upload', () => {
     expect(seen.map(({ method, url, headers }) => [method, url, headers.origin])).to.deep.equal([
       ['GET', '/api/v1/users', 'http://acts.example:8000'],
     ]);
+  });
+
+  it('tells the log nothing of an answer that is not JSON: it holds names', async () => {
+    answer = reply(200, '["alice", bob]');
+    const url = `http://127.0.0.1:${(stub.address() as AddressInfo).port}`;
+    const failure: unknown = await usersCheck(url, url, new Telemetry())('alice', 'id').catch((error: unknown) => error);
+    expect(failure).to.include({ code: 'users-unavailable' });
+    expect(JSON.stringify(loggedError(failure))).to.not.match(/alice|bob/);
   });
 
   it('is never cached', async () => {
