@@ -8,6 +8,7 @@ import type { StoredImage } from './base64-image.ts';
 import { inDatabase } from './database.ts';
 import type { RowKey } from './json-list.ts';
 import { limits } from './limits.ts';
+import type { LockingWrites } from './locking-writes.ts';
 import { nameDigest } from './name.ts';
 import { runPrepared, type Prepared } from './prepared.ts';
 import { VoteBatches } from './vote-batches.ts';
@@ -39,10 +40,12 @@ export interface ActPage<T> {
 
 export class ActRepository {
   readonly #knex: Knex;
+  readonly #writes: LockingWrites;
   readonly #votes: VoteBatches;
 
-  constructor(knex: Knex) {
+  constructor(knex: Knex, writes: LockingWrites) {
     this.#knex = knex;
+    this.#writes = writes;
     this.#votes = new VoteBatches(knex);
   }
 
@@ -51,7 +54,7 @@ export class ActRepository {
     const digest = createHash('sha256').update(act.image.bytes).digest();
     // The lock comes before the act's seq is drawn, so in a category seq is the order of arrival; and a deletion of the category at the
     // same instant takes the act with it or comes first.
-    const added = await this.#rows<{ seq: string }>(
+    const added = await this.#write<{ seq: string }>(
       `WITH category AS MATERIALIZED (SELECT id FROM categories WHERE name_digest = ? FOR NO KEY UPDATE)
        INSERT INTO acts (act_id, category_id, username, performed_at, caption, image, image_tail, image_digest,
                          picture_type, thumbnail, thumbnail_type)
@@ -73,7 +76,7 @@ export class ActRepository {
 
   /** False when there is no such act. */
   async remove(actId: string): Promise<boolean> {
-    const removed = await this.#rows(
+    const removed = await this.#write(
       `WITH category AS MATERIALIZED (
          SELECT id FROM categories WHERE id = (SELECT category_id FROM acts WHERE act_id = ?) FOR NO KEY UPDATE)
        DELETE FROM acts USING category WHERE act_id = ? AND category_id = category.id RETURNING seq`,
@@ -130,6 +133,10 @@ export class ActRepository {
     const values = [nameDigest(categoryName), range?.start ?? 1, range?.end ?? null, ...more];
     const [row] = await runPrepared<{ total: string; answer: T | null }>(this.#knex, statement, values);
     return row === undefined ? undefined : { total: Number(row.total), acts: row.answer ?? undefined };
+  }
+
+  #write<T>(sql: string, bindings: readonly Knex.RawBinding[]): Promise<T[]> {
+    return this.#writes.run(() => this.#rows<T>(sql, bindings));
   }
 
   #rows<T>(sql: string, bindings: readonly Knex.RawBinding[]): Promise<T[]> {

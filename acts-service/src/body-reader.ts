@@ -4,6 +4,7 @@
 import type { Context } from 'koa';
 import type * as JsonBodyModule from './json-body.ts';
 import { limits } from './limits.ts';
+import { loadOnce } from './load-once.ts';
 import { unavailable } from './problem.ts';
 import { Semaphore, type Release } from './semaphore.ts';
 
@@ -32,7 +33,6 @@ export class BodyReader {
   readonly #limitBytes: number;
   readonly #bounds: BodyBounds;
   readonly #memory: Semaphore;
-  #loading: Promise<typeof JsonBodyModule> | undefined;
   #collect: JsonBodyModule.JsonBody | undefined;
 
   constructor(limitBytes: number, bounds: BodyBounds = defaultBounds) {
@@ -41,10 +41,7 @@ export class BodyReader {
     this.#memory = new Semaphore({ capacity: Math.max(bounds.bodiesBytes, limitBytes), waiting: bounds.waiting, waitMs: bounds.waitMs });
   }
 
-  load(): Promise<typeof JsonBodyModule> {
-    this.#loading ??= import('./json-body.ts');
-    return this.#loading;
-  }
+  readonly load = loadOnce(() => import('./json-body.ts'));
 
   /** The validated body, or a Problem. */
   async read<K extends Reader>(ctx: Context, reader: K): Promise<Value<K>> {

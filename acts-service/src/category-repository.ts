@@ -3,6 +3,7 @@ import type { Knex } from 'knex';
 import { inDatabase } from './database.ts';
 import type { RowKey, RowReader } from './json-list.ts';
 import { limits } from './limits.ts';
+import type { LockingWrites } from './locking-writes.ts';
 import { nameDigest } from './name.ts';
 import { wholeList, wholeListOf } from './whole-list.ts';
 
@@ -18,9 +19,11 @@ const wholeCategories = wholeListOf('categories', pair);
 
 export class CategoryRepository {
   readonly #knex: Knex;
+  readonly #writes: LockingWrites;
 
-  constructor(knex: Knex) {
+  constructor(knex: Knex, writes: LockingWrites) {
     this.#knex = knex;
+    this.#writes = writes;
   }
 
   /** False when the name is taken. */
@@ -34,18 +37,17 @@ export class CategoryRepository {
 
   /** Its acts go with it, all at once or not at all. False when there is no such category. */
   remove(name: string): Promise<boolean> {
-    return inDatabase(() =>
-      this.#knex.transaction(async (transaction) => {
-        const [category] = await transaction<CategoryRow>('categories')
-          .where({ name_digest: nameDigest(name) })
-          .forUpdate()
-          .select('id');
-        if (category === undefined) return false;
-        await removeActs(transaction, category.id);
-        await transaction<CategoryRow>('categories').where({ id: category.id }).delete();
-        return true;
-      }),
-    );
+    const removal = async (transaction: Knex.Transaction): Promise<boolean> => {
+      const [category] = await transaction<CategoryRow>('categories')
+        .where({ name_digest: nameDigest(name) })
+        .forUpdate()
+        .select('id');
+      if (category === undefined) return false;
+      await removeActs(transaction, category.id);
+      await transaction<CategoryRow>('categories').where({ id: category.id }).delete();
+      return true;
+    };
+    return this.#writes.run(() => inDatabase(() => this.#knex.transaction(removal)));
   }
 
   async exists(name: string): Promise<boolean> {

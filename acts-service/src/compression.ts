@@ -3,12 +3,13 @@ import type { Context, Middleware, Next } from 'koa';
 import { Readable, Transform } from 'node:stream';
 import { constants } from 'node:zlib';
 import { limits } from './limits.ts';
+import { loadOnce } from './load-once.ts';
 
 /** A list with the pictures in it: megabytes of base64, of which compression would save a quarter at 30 ms of CPU for each. */
 const pictureList = /^\/api\/v1\/categories\/[^/]+\/acts\/?$/;
 
 export function compression(): Middleware {
-  let loading: Promise<Middleware> | undefined;
+  const loaded = loadOnce(load);
   return async (ctx: Context, next: Next) => {
     // Who takes no encoding at all, not even none, gets none: koa-compress would throw.
     const isAsked = ctx.get('Accept-Encoding') !== '' && ctx.acceptsEncodings('br', 'gzip', 'identity') !== false;
@@ -16,8 +17,7 @@ export function compression(): Middleware {
       await next();
       return;
     }
-    loading ??= load();
-    const compress = await loading;
+    const compress = await loaded();
     await compress(ctx, async () => {
       await next();
       endTogether(ctx);

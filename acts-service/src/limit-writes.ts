@@ -1,6 +1,7 @@
 // Refuses the writes of a client that has had its share of the minute. Reads and the operators' routes are free.
 import type { Context, Middleware, Next } from 'koa';
 import { clientAddress } from './client-address.ts';
+import { loadOnce } from './load-once.ts';
 import { Problem } from './problem.ts';
 import type { Telemetry } from './telemetry.ts';
 import type { WriteLimit } from './write-limit.ts';
@@ -9,11 +10,10 @@ const limited = /^\/api\/v1\/[^_]/;
 
 /** `load`: the limiter is slow to import, so it comes with the first write. */
 export function limitWrites(load: () => Promise<WriteLimit>, trustProxy: boolean, telemetry: Telemetry): Middleware {
-  let loading: Promise<WriteLimit> | undefined;
+  const limiter = loadOnce(load);
 
   async function limit(ctx: Context, next: Next): Promise<void> {
-    loading ??= load();
-    const waitMs = await (await loading).admit(clientAddress(ctx.req, trustProxy));
+    const waitMs = await (await limiter()).admit(clientAddress(ctx.req, trustProxy));
     if (waitMs !== undefined) {
       telemetry.emit('rateLimited');
       const retryAfter = String(Math.ceil(waitMs / 1000));

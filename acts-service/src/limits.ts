@@ -17,9 +17,12 @@ export const limits = {
   imageSliceBytes: 192 * 1024,
   /** Votes for more acts than this do not share a statement. */
   votedActsPerBatch: 500,
-  /** Batches of votes, and of `_count`, that a replica has under way at once; each takes a connection. */
-  voteLanes: 2,
-  countLanes: 2,
+  /** Batches of votes, and of `_count`, that a replica has under way at once; each takes a connection. More make smaller batches. */
+  voteLanes: 1,
+  countLanes: 1,
+  /** Uploads and deletions of a replica that may wait for locks in the database at once, and for their turn. */
+  lockingWrites: 2,
+  lockingWritesWaiting: 500,
   /** `_count` is the sum of this many rows; more than ten replicas' lanes. */
   countRows: 32,
   /** A deletion of a category takes this many of its acts in one statement: of pictures of 8 MB that is seconds of work. */

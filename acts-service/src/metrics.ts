@@ -15,9 +15,20 @@ export interface Metrics {
 }
 
 /** Rejects when the port is taken. */
-export async function startMetrics(port: number, role: Role, telemetry: Telemetry, pool: PoolWatch): Promise<Metrics> {
+export async function startMetrics(
+  port: number,
+  role: Role,
+  telemetry: Telemetry,
+  pool: PoolWatch,
+  isCrashed: () => boolean,
+): Promise<Metrics> {
   const registry = collectMetrics(role, telemetry, pool);
   const server = createServer((request, response) => {
+    // A crashed process answers nothing but 500, on any port.
+    if (isCrashed()) {
+      response.writeHead(500).end();
+      return;
+    }
     if (request.method !== 'GET' || request.url !== '/metrics') {
       response.writeHead(404).end();
       return;

@@ -1,10 +1,10 @@
 // Decides of uploaded bytes whether they are a picture, and makes its thumbnail. One at a time in a replica, so that decoding takes a
 // known part of its memory and of the machine; when too many wait the answer is "not now".
 import { limits } from './limits.ts';
+import { loadOnce } from './load-once.ts';
 import { pictureSignature, type PictureType } from './picture-type.ts';
 import { Semaphore, type SemaphoreBounds } from './semaphore.ts';
 import type { ThumbnailOutcome } from './telemetry.ts';
-import type * as ThumbnailModule from './thumbnail.ts';
 
 export interface Examined {
   /** Undefined: no picture, never to be shown as one. */
@@ -16,8 +16,7 @@ const noPicture: Examined = { type: undefined, thumbnail: undefined };
 
 export class PictureExaminer {
   readonly #turns: Semaphore;
-  #loading: Promise<typeof ThumbnailModule> | undefined;
-
+  readonly #load = loadOnce(() => import('./thumbnail.ts'));
   readonly #report: (outcome: ThumbnailOutcome) => void;
 
   constructor(
@@ -44,8 +43,8 @@ export class PictureExaminer {
       const bytes = await read();
       const type = pictureSignature(bytes);
       if (type === undefined) return noPicture;
-      this.#loading ??= import('./thumbnail.ts');
-      const thumbnail = await (await this.#loading).makeThumbnail(bytes, type);
+      const { makeThumbnail } = await this.#load();
+      const thumbnail = await makeThumbnail(bytes, type);
       this.#report(thumbnail === undefined ? 'refused' : 'made');
       return thumbnail === undefined ? noPicture : { type, thumbnail };
     } finally {

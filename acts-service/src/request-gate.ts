@@ -16,6 +16,10 @@ export class RequestGate {
     return this.#isStopping;
   }
 
+  get isCrashed(): boolean {
+    return this.#isCrashed;
+  }
+
   open(application: RequestHandler): void {
     this.#application = application;
   }

@@ -13,6 +13,7 @@ import { DatabaseProbe } from './database-probe.ts';
 import { openDatabase } from './database.ts';
 import { Health } from './health.ts';
 import { limits } from './limits.ts';
+import { LockingWrites } from './locking-writes.ts';
 import { createLogger } from './logger.ts';
 import { memoryPressure } from './memory-pressure.ts';
 import type { Metrics } from './metrics.ts';
@@ -84,21 +85,29 @@ export async function startService(config: Config, gate: RequestGate, stop: Abor
   gate.open(app.callback());
   logger.info({ cpuMs: Math.round(process.cpuUsage().user / 1000), uptimeMs: Math.round(process.uptime() * 1000) }, 'ready');
   // Behind the first requests in line, so that the first health check does not wait for it.
-  setTimeout(() => void bodies.load(), 50).unref();
+  setTimeout(() => {
+    bodies.load().catch((error: unknown) => logger.warn({ err: error }, 'request bodies cannot be read yet'));
+  }, 50).unref();
   setTimeout(() => {
     if (stop.aborted) return;
-    metrics = loadMetrics(config, telemetry, pool, logger);
+    metrics = loadMetrics(config, telemetry, pool, gate, logger);
     web?.load().catch((error: unknown) => logger.warn({ err: error }, 'the web app cannot be read'));
   }, limits.lateLoadMs).unref();
   return { close };
 }
 
 /** A port that is taken is worth a warning, not a replica: several may share one address outside containers. */
-async function loadMetrics(config: Config, telemetry: Telemetry, pool: PoolWatch, logger: Logger): Promise<Metrics | undefined> {
+async function loadMetrics(
+  config: Config,
+  telemetry: Telemetry,
+  pool: PoolWatch,
+  gate: RequestGate,
+  logger: Logger,
+): Promise<Metrics | undefined> {
   if (config.metricsPort === undefined) return undefined;
   try {
     const { startMetrics } = await import('./metrics.ts');
-    return await startMetrics(config.metricsPort, config.role, telemetry, pool);
+    return await startMetrics(config.metricsPort, config.role, telemetry, pool, () => gate.isCrashed);
   } catch (error) {
     logger.warn({ err: error, port: config.metricsPort }, 'there are no metrics: METRICS_PORT cannot be listened on');
     return undefined;
@@ -114,8 +123,9 @@ async function loadWriteLimit(knex: Knex, config: Config, logger: Logger): Promi
 
 function roleRoutes(config: Config, knex: Knex, bodies: BodyReader, telemetry: Telemetry): Route[] {
   if (config.usersUrl === undefined) return userRoutes(new UserRepository(knex), bodies);
-  const acts = new ActRepository(knex);
-  const categories = new CategoryRepository(knex);
+  const writes = new LockingWrites();
+  const acts = new ActRepository(knex, writes);
+  const categories = new CategoryRepository(knex, writes);
   const userExists = usersCheck(config.usersUrl, config.serviceOrigin, telemetry);
   const examiner = new PictureExaminer((outcome) => telemetry.emit('thumbnail', outcome));
   return [

@@ -2,9 +2,10 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Context, Next } from 'koa';
+import { loadOnce } from './load-once.ts';
 import { Problem } from './problem.ts';
 import type { RequestFacts } from './request-log.ts';
-import type { Encoding, WebFile, WebFiles } from './web-files.ts';
+import type { Encoding, WebFile } from './web-files.ts';
 
 const allow = 'OPTIONS, GET, HEAD';
 
@@ -16,18 +17,12 @@ export function defaultWebRoot(): string {
 
 export class WebApp {
   readonly #root: string;
-  #loading: Promise<WebFiles> | undefined;
 
   constructor(root: string) {
     this.#root = root;
   }
 
-  load(): Promise<WebFiles> {
-    this.#loading ??= import('./web-files.ts').then(({ loadWebFiles }) => loadWebFiles(this.#root));
-    // A disk that failed once may work the next time.
-    this.#loading.catch(() => (this.#loading = undefined));
-    return this.#loading;
-  }
+  readonly load = loadOnce(async () => (await import('./web-files.ts')).loadWebFiles(this.#root));
 
   readonly middleware = (ctx: Context, next: Next): Promise<void> =>
     // The API's requests pay nothing for the web app.
