@@ -17,6 +17,9 @@ const readsCache = 'reads-1';
 const picturesCache = 'pictures-1';
 /** Shorter than the page waits before it gives up. */
 const patienceMs = 5000;
+/** While nothing is answered: a view asks several times, one after the other. */
+const shortPatienceMs = 300;
+let isHanging = false;
 const bounds = {
   [readsCache]: { entries: 300, bytes: 1024 * 1024 },
   [picturesCache]: { entries: 400, bytes: 4 * 1024 * 1024 },
@@ -66,13 +69,18 @@ async function fromShell(request: Request): Promise<Response> {
 async function networkFirst(event: FetchEvent, cacheName: typeof readsCache | typeof picturesCache): Promise<Response> {
   const { request } = event;
   const answer = fetch(request).then((response) => {
+    isHanging = false;
     if (response.ok) event.waitUntil(boundedPut(caches, cacheName, request.url, response.clone(), bounds[cacheName]));
     else if (response.status === 400 || response.status === 404) event.waitUntil(forget(cacheName, request.url));
     return response;
   });
   // Kept also when it comes too late to be shown.
   event.waitUntil(answer.catch(() => undefined));
-  return answerOrSeen(answer, () => seenBefore(cacheName, request.url), patienceMs);
+  const seen = async (): Promise<Response | undefined> => {
+    isHanging = true;
+    return seenBefore(cacheName, request.url);
+  };
+  return answerOrSeen(answer, seen, isHanging ? shortPatienceMs : patienceMs);
 }
 
 async function seenBefore(cacheName: string, url: string): Promise<Response | undefined> {

@@ -2,6 +2,7 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useId, useRef, useState } from 'preact/hooks';
 import { explain } from '../api/explain.ts';
+import { focusHeading } from './screen.tsx';
 
 interface DialogProps {
   readonly title: string;
@@ -22,7 +23,11 @@ export function Dialog({ title, confirmLabel, tone = 'plain', children, onConfir
   useEffect(() => {
     const dialog = box.current;
     dialog?.showModal();
-    return () => dialog?.close();
+    return () => {
+      dialog?.close();
+      // What asked for it may be deleted.
+      if (document.activeElement === document.body) focusHeading();
+    };
   }, []);
 
   async function confirm(event: Event): Promise<void> {

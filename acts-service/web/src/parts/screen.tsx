@@ -59,6 +59,11 @@ export function Screen({ title, heading, back, tools, name, children }: ScreenPr
   );
 }
 
+/** For when what had the focus is gone: the keyboard would start at the top of the page again. */
+export function focusHeading(): void {
+  document.querySelector<HTMLElement>('h1')?.focus({ preventScroll: true });
+}
+
 /** Tells whoever measures or tests that the reader can now use the app. */
 export function useUsableWhen(isUsable: boolean): void {
   useEffect(() => {

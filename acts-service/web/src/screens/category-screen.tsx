@@ -9,7 +9,7 @@ import { go } from '../navigation/navigation.ts';
 import { routeHash } from '../navigation/route.ts';
 import { Dialog } from '../parts/dialog.tsx';
 import { Icon } from '../parts/icon.tsx';
-import { Screen, useUsableWhen } from '../parts/screen.tsx';
+import { focusHeading, Screen, useUsableWhen } from '../parts/screen.tsx';
 import { Empty, Failed, Skeletons } from '../parts/states.tsx';
 
 export function CategoryScreen({ category }: { category: string }) {
@@ -74,7 +74,16 @@ function FeedContent({ feed }: { feed: CategoryFeed }) {
       </Empty>
     );
   }
-  if (state === 'loading') return <Skeletons count={6} shape="card" />;
+  if (state === 'loading') {
+    return (
+      <>
+        <p class="lead" aria-hidden="true">
+          Loading…
+        </p>
+        <Skeletons count={6} shape="card" />
+      </>
+    );
+  }
   return (
     <>
       {count > 0 && <p class="lead">{feed.total.value === 1 ? '1 act' : `${feed.total.value.toLocaleString()} acts`}, newest first</p>}
@@ -101,7 +110,14 @@ function NewActs({ feed }: { feed: CategoryFeed }) {
   return (
     <div class="new-acts" role="status">
       {waiting > 0 && (
-        <button type="button" class="pill" onClick={() => feed.reveal()}>
+        <button
+          type="button"
+          class="pill"
+          onClick={() => {
+            feed.reveal();
+            focusHeading();
+          }}
+        >
           <Icon name="up" />
           {waiting === 1 ? '1 new act' : `${waiting} new acts`}
         </button>

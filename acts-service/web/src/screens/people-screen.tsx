@@ -1,5 +1,5 @@
 // Who uses the app on this device: choose a name, or sign up with a new one.
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { explain } from '../api/explain.ts';
 import { addUser, deleteUser } from '../api/service.ts';
 import { say } from '../messages/messages.ts';
@@ -58,6 +58,7 @@ export function PeopleScreen() {
 function Names({ all }: { all: readonly string[] }) {
   const [filter, setFilter] = useState('');
   const [isLong, setLong] = useState(false);
+  const list = useRef<HTMLUListElement>(null);
   const [leaving, setLeaving] = useState<string>();
   if (all.length === 0) return <p class="lead">Nobody is here yet. Sign up and be the first.</p>;
   const wanted = filter.trim().toLocaleLowerCase();
@@ -71,7 +72,7 @@ function Names({ all }: { all: readonly string[] }) {
           {(control) => <input {...control} type="search" value={filter} onInput={(event) => setFilter(event.currentTarget.value)} />}
         </Field>
       )}
-      <ul class="names">
+      <ul ref={list} class="names">
         {found.slice(0, shown).map((name) => (
           <li key={name} class={name === currentUser.value ? 'chosen' : ''}>
             <button type="button" class="person" aria-pressed={name === currentUser.value} onClick={() => choose(name)}>
@@ -88,7 +89,15 @@ function Names({ all }: { all: readonly string[] }) {
         ))}
       </ul>
       {found.length > shown && shown < namesShown && (
-        <button type="button" class="button small" onClick={() => setLong(true)}>
+        <button
+          type="button"
+          class="button small"
+          onClick={() => {
+            setLong(true);
+            // The button goes; the reader reads on at the first name that comes.
+            requestAnimationFrame(() => list.current?.querySelectorAll<HTMLElement>('.person').item(namesAtFirst).focus());
+          }}
+        >
           Show more names
         </button>
       )}
