@@ -11,13 +11,25 @@ const wholeGroups = '(octet_length(image) - 1) / 3 * 3';
 const fields = `'{"actId":', act_id, ',"username":', to_json(username), ',"timestamp":"', to_char(performed_at, '${timestampFormat}'),
   '","caption":', to_json(caption), ',"upvotes":', upvotes, ',"categoryName":', to_json(c.name)`;
 
-const actText = (withImages: boolean): string =>
-  withImages
-    ? `concat(${fields}, ',"imgB64":"', ${imageText(`substring(image FROM 1 FOR ${wholeGroups})`)}, image_tail, '"}')`
-    : `concat(${fields}, '}')`;
+/** What a listed act carries as `imgB64`: its picture, its thumbnail (empty when it has none), or nothing at all. */
+export type ListedImages = 'full' | 'thumbnails' | 'none';
 
-const actBytes = (withImages: boolean): string =>
-  `octet_length(caption) + octet_length(username) + octet_length(c.name)${withImages ? ' + octet_length(image)' : ''}`;
+const imageField: Readonly<Record<ListedImages, string>> = {
+  full: `, ',"imgB64":"', ${imageText(`substring(image FROM 1 FOR ${wholeGroups})`)}, image_tail, '"'`,
+  thumbnails: `, ',"imgB64":"', ${imageText('thumbnail')}, '"'`,
+  none: '',
+};
+
+const imageBytes: Readonly<Record<ListedImages, string>> = {
+  full: ' + octet_length(image)',
+  thumbnails: ' + coalesce(octet_length(thumbnail), 0)',
+  none: '',
+};
+
+const actText = (images: ListedImages): string => `concat(${fields}${imageField[images]}, '}')`;
+
+const actBytes = (images: ListedImages): string =>
+  `octet_length(caption) + octet_length(username) + octet_length(c.name)${imageBytes[images]}`;
 
 /**
  * -> total, and `answer` of the acts from place $2 to $3 (null: the category's size) in the category with digest $1, newest first. Of no
@@ -44,28 +56,28 @@ SELECT c.act_count AS total, page.answer
  WHERE c.name_digest = $1`;
 
 /** -> total, and the acts' texts, joined; null when there are none or they have more than $4 bytes. $1 to $3 as above. */
-export const wholePage = (withImages: boolean): Prepared => ({
-  name: withImages ? 'acts-page' : 'acts-page-no-images',
+export const wholePage = (images: ListedImages): Prepared => ({
+  name: `acts-page-${images}`,
   text: pageOf(
-    `string_agg(CASE WHEN bytes_in_all <= $4 THEN ${actText(withImages)} END, ',' ORDER BY performed_at DESC, seq DESC)`,
-    `acts.*, ${actBytes(withImages)} AS bytes`,
+    `string_agg(CASE WHEN bytes_in_all <= $4 THEN ${actText(images)} END, ',' ORDER BY performed_at DESC, seq DESC)`,
+    `acts.*, ${actBytes(images)} AS bytes`,
   ),
 });
 
 /** -> total, and the acts' keys and sizes. $1 to $3 as above. */
-export const pageKeys = (withImages: boolean): Prepared => ({
-  name: withImages ? 'acts-keys' : 'acts-keys-no-images',
+export const pageKeys = (images: ListedImages): Prepared => ({
+  name: `acts-keys-${images}`,
   text: pageOf(
     `json_agg(json_build_object('id', seq::text, 'bytes', bytes) ORDER BY performed_at DESC, seq DESC)`,
-    `performed_at, seq, ${actBytes(withImages)} AS bytes`,
+    `performed_at, seq, ${actBytes(images)} AS bytes`,
   ),
 });
 
 /** -> one text per act that is still there, in the order of the keys $1. */
-export const actTexts = (withImages: boolean): Prepared => ({
-  name: withImages ? 'acts-by-key' : 'acts-by-key-no-images',
+export const actTexts = (images: ListedImages): Prepared => ({
+  name: `acts-by-key-${images}`,
   text: `
-SELECT ${actText(withImages)} AS text
+SELECT ${actText(images)} AS text
   FROM unnest($1::bigint[]) WITH ORDINALITY AS asked (seq, place) JOIN acts USING (seq) JOIN categories c ON c.id = category_id
  ORDER BY place`,
 });

@@ -2,7 +2,7 @@
 // the category's row, then acts by seq. Counting and ordering is done by the triggers of migration 0003.
 import { createHash } from 'node:crypto';
 import type { Knex } from 'knex';
-import { actHead, actTexts, imageSlice, pageKeys, wholePage } from './act-list-sql.ts';
+import { actHead, actTexts, imageSlice, pageKeys, wholePage, type ListedImages } from './act-list-sql.ts';
 import type { ActRange } from './act-range.ts';
 import type { StoredImage } from './base64-image.ts';
 import { inDatabase } from './database.ts';
@@ -97,17 +97,17 @@ export class ActRepository {
   }
 
   /** The acts as one JSON text without its brackets; undefined also when that is longer than fits. Undefined: an unknown category. */
-  page(categoryName: string, range: ActRange | undefined, withImages: boolean): Promise<ActPage<string> | undefined> {
-    return this.#page<string>(wholePage(withImages), categoryName, range, [limits.listBatchBytes]);
+  page(categoryName: string, range: ActRange | undefined, images: ListedImages): Promise<ActPage<string> | undefined> {
+    return this.#page<string>(wholePage(images), categoryName, range, [limits.listBatchBytes]);
   }
 
-  pageKeys(categoryName: string, range: ActRange | undefined, withImages: boolean): Promise<ActPage<readonly RowKey[]> | undefined> {
-    return this.#page<readonly RowKey[]>(pageKeys(withImages), categoryName, range, []);
+  pageKeys(categoryName: string, range: ActRange | undefined, images: ListedImages): Promise<ActPage<readonly RowKey[]> | undefined> {
+    return this.#page<readonly RowKey[]>(pageKeys(images), categoryName, range, []);
   }
 
-  /** Acts as JSON texts, in the order of the keys, without those that are gone; `images=none` leaves `imgB64` out. */
-  async readRows(seqs: readonly string[], withImages: boolean): Promise<string[]> {
-    return (await runPrepared<{ text: string }>(this.#knex, actTexts(withImages), [[...seqs]])).map(({ text }) => text);
+  /** Acts as JSON texts, in the order of the keys, without those that are gone. */
+  async readRows(seqs: readonly string[], images: ListedImages): Promise<string[]> {
+    return (await runPrepared<{ text: string }>(this.#knex, actTexts(images), [[...seqs]])).map(({ text }) => text);
   }
 
   /** The JSON text of one act in parts, none when it is gone. Rejects when it goes in between. No connection is held from part to part. */

@@ -86,7 +86,7 @@ export const apiSchemas = {
   },
   Act: {
     type: 'object',
-    description: 'An act as listed. With `images=none` it has no imgB64.',
+    description: 'An act as listed. With `images=none` it has no imgB64, with `images=thumbnails` that of its thumbnail.',
     required: Object.keys(actFields).filter((field) => field !== 'imgB64'),
     additionalProperties: false,
     properties: actFields,

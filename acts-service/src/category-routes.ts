@@ -1,5 +1,6 @@
 // Categories and the lists of their acts.
 import { checkRange, parseRange, type ActRange } from './act-range.ts';
+import type { ListedImages } from './act-list-sql.ts';
 import type { ActPage, ActRepository } from './act-repository.ts';
 import type { BodyReader } from './body-reader.ts';
 import type { CategoryRepository } from './category-repository.ts';
@@ -8,13 +9,18 @@ import { nameFromSegment } from './name.ts';
 import { badRequest, type Problem } from './problem.ts';
 import { segment, type RouteContext, type Route } from './route-table.ts';
 
+/** `?images=`: what it does not know means what its absence does. */
+function listedImages(asked: string | null): ListedImages {
+  return asked === 'none' || asked === 'thumbnails' ? asked : 'full';
+}
+
 export function categoryRoutes(categories: CategoryRepository, acts: ActRepository, bodies: BodyReader): Route[] {
   async function list(ctx: RouteContext): Promise<void> {
     const name = nameFromSegment(segment(ctx, 0));
     const query = new URLSearchParams(ctx.querystring);
     const asked = parseRange(query);
-    const withImages = query.get('images') !== 'none';
-    const whole = answerable(await acts.page(name, asked, withImages), asked);
+    const images = listedImages(query.get('images'));
+    const whole = answerable(await acts.page(name, asked, images), asked);
     if (whole === undefined) {
       ctx.status = 204;
       return;
@@ -24,14 +30,14 @@ export function categoryRoutes(categories: CategoryRepository, acts: ActReposito
       ctx.body = `[${whole.acts}]`;
       return;
     }
-    const page = answerable(await acts.pageKeys(name, asked, withImages), asked);
+    const page = answerable(await acts.pageKeys(name, asked, images), asked);
     if (page === undefined) {
       ctx.status = 204;
       return;
     }
     ctx.body = jsonList('[]', page.acts ?? [], {
-      rows: (seqs) => acts.readRows(seqs, withImages),
-      ...(withImages ? { parts: (seq: string) => acts.readInParts(seq) } : {}),
+      rows: (seqs) => acts.readRows(seqs, images),
+      ...(images === 'full' ? { parts: (seq: string) => acts.readInParts(seq) } : {}),
     });
   }
 

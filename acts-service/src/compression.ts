@@ -13,7 +13,7 @@ export function compression(): Middleware {
   return async (ctx: Context, next: Next) => {
     // Who takes no encoding at all, not even none, gets none: koa-compress would throw.
     const isAsked = ctx.get('Accept-Encoding') !== '' && ctx.acceptsEncodings('br', 'gzip', 'identity') !== false;
-    if (!isAsked || (pictureList.test(ctx.path) && ctx.query.images !== 'none')) {
+    if (!isAsked || (pictureList.test(ctx.path) && ctx.query.images !== 'none' && ctx.query.images !== 'thumbnails')) {
       await next();
       return;
     }

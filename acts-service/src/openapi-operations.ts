@@ -58,7 +58,12 @@ const range = {
     schema: { type: 'integer', minimum: 1 },
     example: 20,
   },
-  images: { description: '`none` leaves imgB64 out; anything else is ignored.', schema: { type: 'string' }, example: 'none' },
+  images: {
+    description:
+      '`none` leaves imgB64 out, `thumbnails` has the thumbnail (WebP, base64) in its place, empty where there is none; anything else is ignored.',
+    schema: { type: 'string' },
+    example: 'none',
+  },
 };
 
 const pictureHeaders: readonly HeaderName[] = ['ETag', 'Cache-Control', 'X-Content-Type-Options'];

@@ -67,6 +67,19 @@ describe('pictures', () => {
     });
   }
 
+  it('a list carries the thumbnails where it is asked to, and nothing where there is none', async () => {
+    expect(await post(await picture('jpeg', 640, 320))).to.equal(201);
+    expect((await upload(url, { actId: 2, imgB64: 'aGVsbG8=' })).status).to.equal(201);
+    const thumbnail = (await get('thumbnail')).bytes.toString('base64');
+    for (const query of ['images=thumbnails', 'start=1&end=2&images=thumbnails']) {
+      const list = (await call(url, 'GET', `/api/v1/categories/trees/acts?${query}`)).json() as { actId: number; imgB64: string }[];
+      expect(list.map(({ actId, imgB64 }) => [actId, imgB64])).to.deep.equal([
+        [2, ''],
+        [1, thumbnail],
+      ]);
+    }
+  });
+
   it('a polyglot is a picture, and nothing but a picture', async () => {
     const polyglot = Buffer.concat([await picture('gif'), Buffer.from('/*<html><script>alert(1)</script>*/')]);
     await post(polyglot);

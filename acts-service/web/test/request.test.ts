@@ -135,7 +135,7 @@ describe('requests of the web app', () => {
   });
   it('a range beyond the end is told from other refusals', async () => {
     answers = [[400, '{"status":400,"code":"bad-range","detail":"x"}']];
-    expect(await service.listActs('c', 5, 9)).to.equal(undefined);
+    expect(await service.listActs('c', 5, 9, 'none')).to.equal(undefined);
   });
 });
 

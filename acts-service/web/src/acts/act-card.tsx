@@ -1,5 +1,5 @@
 // One act in a category's grid. All cards are equally high: the grid reckons with it.
-import { thumbnailUrl, type Act } from '../api/service.ts';
+import type { Act } from '../api/service.ts';
 import type { CategoryFeed } from '../list/category-feed.ts';
 import { routeHash } from '../navigation/route.ts';
 import { describeTime } from './act-time.ts';
@@ -22,7 +22,7 @@ export function ActCard({ act, feed, position, total, isPassing }: ActCardProps)
   return (
     <li class="card" aria-posinset={position} aria-setsize={total}>
       <a class="card-link" href={routeHash({ screen: 'act', category: feed.category, actId: act.actId })}>
-        <Picture src={thumbnailUrl(act.actId)} alt="" kind="thumbnail" isPassing={isPassing} />
+        <Picture src={feed.thumbnail(act.actId)} alt="" kind="thumbnail" isPassing={isPassing} />
         <span class="caption" dir="auto">
           {caption === '' ? 'No caption' : caption}
         </span>

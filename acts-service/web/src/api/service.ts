@@ -48,10 +48,21 @@ export async function countActs(category: string): Promise<number> {
   return size?.[0] ?? 0;
 }
 
-/** Without pictures. Undefined when the category has become shorter than that. */
-export async function listActs(category: string, start: number, end: number): Promise<readonly Act[] | undefined> {
+export interface ListedAct extends Act {
+  /** The thumbnail, WebP in base64, where it was asked for; empty where there is none. */
+  readonly imgB64?: string;
+}
+
+/** Undefined when the category has become shorter than that. */
+export async function listActs(
+  category: string,
+  start: number,
+  end: number,
+  images: 'none' | 'thumbnails',
+): Promise<readonly ListedAct[] | undefined> {
   try {
-    return ((await request('GET', `${categoryPath(category)}/acts?start=${start}&end=${end}&images=none`)) ?? []) as Act[];
+    const query = `start=${start}&end=${end}&images=${images}`;
+    return ((await request('GET', `${categoryPath(category)}/acts?${query}`)) ?? []) as ListedAct[];
   } catch (error) {
     if (error instanceof ServiceError && error.code === 'bad-range') return undefined;
     throw error;

@@ -4,13 +4,15 @@ import { batch, signal, type Signal } from '@preact/signals';
 import { shownVotes, tallyOf, voteAccepted, voteRefused, voteSent, votesListed, type VoteTally } from '../acts/vote-tally.ts';
 import { explain } from '../api/explain.ts';
 import { ServiceError } from '../api/request.ts';
-import { countActs, deleteAct, listActs, upvote, type Act } from '../api/service.ts';
+import { countActs, deleteAct, listActs, thumbnailUrl, upvote, type Act, type ListedAct } from '../api/service.ts';
 import { say } from '../messages/messages.ts';
 import { AnchoredList } from './anchored-list.ts';
 import { categories } from './categories.ts';
 
 const feedsKept = 6;
 const pollMs = 10_000;
+/** More than this many are not worth waiting for together. */
+const firstThumbnails = 20;
 /** Every so many polls what is known is read again: changes in the middle may not show in the number of acts. */
 const pollsPerResync = 6;
 
@@ -27,6 +29,7 @@ export class CategoryFeed {
   /** How often the reader asked for the newest: the list then shows its top. */
   readonly reveals = signal(0);
   readonly #votes = new Map<string, Signal<VoteTally>>();
+  readonly #thumbnails = new Map<string, string>();
   readonly #list: AnchoredList<Act>;
   #running: Promise<void> | undefined;
   #polls = 0;
@@ -38,9 +41,11 @@ export class CategoryFeed {
       expectedSize: () => expectedSize(category),
       range: async (start, end) => {
         const askedAt = performance.now();
-        const acts = await listActs(category, start, end);
+        // A request for each thumbnail would be four round trips more, on the way to the first thing the reader sees.
+        const isFirst = this.acts.peek().length === 0 && end - start < firstThumbnails;
+        const acts = await listActs(category, start, end, isFirst ? 'thumbnails' : 'none');
         for (const act of acts ?? []) this.#noteVotes(act, askedAt);
-        return acts;
+        return acts?.map((act) => this.#keepThumbnail(act));
       },
     });
   }
@@ -88,6 +93,11 @@ export class CategoryFeed {
       if (this.state.value === 'failed') throw new Error(this.problem.value);
     }
     return undefined;
+  }
+
+  /** Where the act's thumbnail is: here already, or at the service. */
+  thumbnail(actId: string): string {
+    return this.#thumbnails.get(actId) ?? thumbnailUrl(actId);
   }
 
   votes(act: Act): number {
@@ -154,7 +164,13 @@ export class CategoryFeed {
   #forget(actId: string): void {
     this.#list.remove(actId);
     this.#votes.delete(actId);
+    this.#thumbnails.delete(actId);
     this.#publish();
+  }
+
+  #keepThumbnail({ imgB64, ...act }: ListedAct): Act {
+    if (imgB64 !== undefined && imgB64 !== '') this.#thumbnails.set(act.actId, `data:image/webp;base64,${imgB64}`);
+    return act;
   }
 
   #tally(act: Act): Signal<VoteTally> {
