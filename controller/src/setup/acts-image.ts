@@ -31,7 +31,7 @@ export async function wantedActsImage(repositoryDir: string, cacheDir: string, b
   const files: HashInput[] = [];
   for (const path of CONTEXT_PATHS)
     files.push(...(await readInputs(join(repositoryDir, SERVICE_DIR), path, (name) => name === BUILD_INFO)));
-  for (const needed of ['Dockerfile', 'dist']) {
+  for (const needed of ['Dockerfile', 'dist', 'web/dist']) {
     if (files.some(({ name }) => name === needed || name.startsWith(`${needed}/`))) continue;
     throw new SetUpError(
       'ImageBuildFailed',
