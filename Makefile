@@ -31,7 +31,7 @@ $(INSTALLED): package-lock.json package.json controller/package.json acts-servic
 
 $(WEB_BUILT): $(INSTALLED) $(WEB_SOURCES)
 	@echo 'build: bundling the web app'
-	@npx --no-install vite build acts-service/web --logLevel warn
+	@npm run --silent build:web -w acts-service
 
 $(BUILT): $(INSTALLED) $(SOURCES) $(WEB_BUILT)
 	@echo 'build: compiling TypeScript'
