@@ -19,7 +19,7 @@ createServer((request, response) => {
     response.end();
     return;
   }
-  const statement = wholePage(url.searchParams.get('images') === 'none' ? 'none' : 'full');
+  const statement = wholePage[url.searchParams.get('images') === 'none' ? 'none' : 'full'];
   const values = [
     nameDigest(decodeURIComponent(name)),
     Number(url.searchParams.get('start')),

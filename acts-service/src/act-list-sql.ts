@@ -31,6 +31,11 @@ const actText = (images: ListedImages): string => `concat(${fields}${imageField[
 const actBytes = (images: ListedImages): string =>
   `octet_length(caption) + octet_length(username) + octet_length(c.name)${imageBytes[images]}`;
 
+/** Made once: these texts are long, and lists are asked for all the time. */
+function forEachKind(make: (images: ListedImages) => Prepared): Readonly<Record<ListedImages, Prepared>> {
+  return { full: make('full'), thumbnails: make('thumbnails'), none: make('none') };
+}
+
 /**
  * -> total, and `answer` of the acts from place $2 to $3 (null: the category's size) in the category with digest $1, newest first. Of no
  * acts when that is no range to answer with.
@@ -56,31 +61,31 @@ SELECT c.act_count AS total, page.answer
  WHERE c.name_digest = $1`;
 
 /** -> total, and the acts' texts, joined; null when there are none or they have more than $4 bytes. $1 to $3 as above. */
-export const wholePage = (images: ListedImages): Prepared => ({
+export const wholePage = forEachKind((images) => ({
   name: `acts-page-${images}`,
   text: pageOf(
     `string_agg(CASE WHEN bytes_in_all <= $4 THEN ${actText(images)} END, ',' ORDER BY performed_at DESC, seq DESC)`,
     `acts.*, ${actBytes(images)} AS bytes`,
   ),
-});
+}));
 
 /** -> total, and the acts' keys and sizes. $1 to $3 as above. */
-export const pageKeys = (images: ListedImages): Prepared => ({
+export const pageKeys = forEachKind((images) => ({
   name: `acts-keys-${images}`,
   text: pageOf(
     `json_agg(json_build_object('id', seq::text, 'bytes', bytes) ORDER BY performed_at DESC, seq DESC)`,
     `performed_at, seq, ${actBytes(images)} AS bytes`,
   ),
-});
+}));
 
 /** -> one text per act that is still there, in the order of the keys $1. */
-export const actTexts = (images: ListedImages): Prepared => ({
+export const actTexts = forEachKind((images) => ({
   name: `acts-by-key-${images}`,
   text: `
 SELECT ${actText(images)} AS text
   FROM unnest($1::bigint[]) WITH ORDINALITY AS asked (seq, place) JOIN acts USING (seq) JOIN categories c ON c.id = category_id
  ORDER BY place`,
-});
+}));
 
 /** -> an act up to its picture, and what the picture's text is made of. */
 export const actHead: Prepared = {

@@ -5,11 +5,12 @@ import type { Knex } from 'knex';
 import { actHead, actTexts, imageSlice, pageKeys, wholePage, type ListedImages } from './act-list-sql.ts';
 import type { ActRange } from './act-range.ts';
 import type { StoredImage } from './base64-image.ts';
-import { inDatabase } from './database.ts';
+import { queryRows } from './database.ts';
 import type { RowKey } from './json-list.ts';
 import { limits } from './limits.ts';
 import type { LockingWrites } from './locking-writes.ts';
 import { nameDigest } from './name.ts';
+import { thumbnailType } from './picture-type.ts';
 import { runPrepared, type Prepared } from './prepared.ts';
 import { VoteBatches } from './vote-batches.ts';
 
@@ -23,12 +24,7 @@ export interface NewAct {
   readonly image: StoredImage;
   /** The media type of a real picture; empty: examined, and no picture; undefined: not examined. */
   readonly pictureType: string | undefined;
-  readonly thumbnail: Thumbnail | undefined;
-}
-
-export interface Thumbnail {
-  readonly bytes: Buffer;
-  readonly type: string;
+  readonly thumbnail: Buffer | undefined;
 }
 
 /** A part of a category's acts, newest first, and how many acts there are in all: both from one snapshot. */
@@ -63,7 +59,7 @@ export class ActRepository {
        ON CONFLICT (act_id) DO NOTHING RETURNING seq`,
       [
         ...[nameDigest(act.categoryName), act.actId, act.username, act.performedAt, act.caption, act.image.bytes, act.image.tail, digest],
-        ...[act.pictureType ?? null, act.thumbnail?.bytes ?? null, act.thumbnail?.type ?? null],
+        ...[act.pictureType ?? null, act.thumbnail ?? null, act.thumbnail === undefined ? null : thumbnailType],
       ],
     );
     return added.length === 1;
@@ -86,28 +82,30 @@ export class ActRepository {
   }
 
   async count(): Promise<string> {
-    return (await this.#rows<{ total: string }>('SELECT coalesce(sum(act_count), 0) AS total FROM categories', []))[0]?.total ?? '0';
+    return (
+      (await queryRows<{ total: string }>(this.#knex, 'SELECT coalesce(sum(act_count), 0) AS total FROM categories', []))[0]?.total ?? '0'
+    );
   }
 
   /** How many acts a category has; undefined when it is unknown. */
   async countIn(categoryName: string): Promise<number | undefined> {
     const sql = 'SELECT act_count AS total FROM categories WHERE name_digest = ?';
-    const [row] = await this.#rows<{ total: string }>(sql, [nameDigest(categoryName)]);
+    const [row] = await queryRows<{ total: string }>(this.#knex, sql, [nameDigest(categoryName)]);
     return row === undefined ? undefined : Number(row.total);
   }
 
   /** The acts as one JSON text without its brackets; undefined also when that is longer than fits. Undefined: an unknown category. */
   page(categoryName: string, range: ActRange | undefined, images: ListedImages): Promise<ActPage<string> | undefined> {
-    return this.#page<string>(wholePage(images), categoryName, range, [limits.listBatchBytes]);
+    return this.#page<string>(wholePage[images], categoryName, range, [limits.listBatchBytes]);
   }
 
   pageKeys(categoryName: string, range: ActRange | undefined, images: ListedImages): Promise<ActPage<readonly RowKey[]> | undefined> {
-    return this.#page<readonly RowKey[]>(pageKeys(images), categoryName, range, []);
+    return this.#page<readonly RowKey[]>(pageKeys[images], categoryName, range, []);
   }
 
   /** Acts as JSON texts, in the order of the keys, without those that are gone. */
   async readRows(seqs: readonly string[], images: ListedImages): Promise<string[]> {
-    return (await runPrepared<{ text: string }>(this.#knex, actTexts(images), [[...seqs]])).map(({ text }) => text);
+    return (await runPrepared<{ text: string }>(this.#knex, actTexts[images], [[...seqs]])).map(({ text }) => text);
   }
 
   /** The JSON text of one act in parts, none when it is gone. Rejects when it goes in between. No connection is held from part to part. */
@@ -136,10 +134,6 @@ export class ActRepository {
   }
 
   #write<T>(sql: string, bindings: readonly Knex.RawBinding[]): Promise<T[]> {
-    return this.#writes.run(() => this.#rows<T>(sql, bindings));
-  }
-
-  #rows<T>(sql: string, bindings: readonly Knex.RawBinding[]): Promise<T[]> {
-    return inDatabase(async () => (await this.#knex.raw<{ rows: T[] }>(sql, bindings)).rows);
+    return this.#writes.run(() => queryRows<T>(this.#knex, sql, bindings));
   }
 }

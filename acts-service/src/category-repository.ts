@@ -1,6 +1,6 @@
 // Categories in PostgreSQL.
 import type { Knex } from 'knex';
-import { inDatabase } from './database.ts';
+import { inDatabase, queryRows } from './database.ts';
 import type { RowKey, RowReader } from './json-list.ts';
 import { limits } from './limits.ts';
 import type { LockingWrites } from './locking-writes.ts';
@@ -74,8 +74,7 @@ export class CategoryRepository {
   readonly reader: RowReader = {
     rows: async (ids) => {
       const sql = `SELECT ${pair} AS text FROM categories WHERE id = ANY (?) ORDER BY id`;
-      const { rows } = await inDatabase(() => this.#knex.raw<{ rows: { text: string }[] }>(sql, [[...ids]]));
-      return rows.map(({ text }) => text);
+      return (await queryRows<{ text: string }>(this.#knex, sql, [[...ids]])).map(({ text }) => text);
     },
   };
 }

@@ -3,6 +3,7 @@
 import pg from 'pg';
 import type { DatabaseAddress, Role } from './config.ts';
 import { limits } from './limits.ts';
+import { withinTime } from './within-time.ts';
 
 export class ProbeTimeout extends Error {
   override readonly name = 'ProbeTimeout';
@@ -34,19 +35,11 @@ export class DatabaseProbe {
   }
 
   async #checkOnce(): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const timeout = new Promise<never>((_, reject) => {
-      // A turn later: when this process was held up itself, the answer is there already and is read in between.
-      const giveUp = (): unknown => setImmediate(() => reject(new ProbeTimeout('the database did not answer in time')));
-      timer = setTimeout(giveUp, limits.healthTimeoutMs);
-    });
     try {
-      await Promise.race([this.#readAndWrite(), timeout]);
+      await withinTime(limits.healthTimeoutMs, this.#readAndWrite(), () => new ProbeTimeout('the database did not answer in time'));
     } catch (error) {
       this.#discard();
       throw error;
-    } finally {
-      clearTimeout(timer);
     }
   }
 

@@ -57,6 +57,11 @@ export async function inDatabase<T>(work: () => PromiseLike<T>): Promise<T> {
   }
 }
 
+/** The rows of one statement, `?` for its values. */
+export function queryRows<T>(knex: Knex, sql: string, bindings: readonly Knex.RawBinding[]): Promise<T[]> {
+  return inDatabase(async () => (await knex.raw<{ rows: T[] }>(sql, bindings)).rows);
+}
+
 function isOurMistake(error: unknown): boolean {
   const code = (error as { code?: unknown }).code;
   // SQLSTATEs have five characters; a system error code such as ECONNREFUSED is longer, a pool timeout has none.

@@ -2,6 +2,7 @@
 // (openapi-document.ts), so that code and document cannot part.
 import { healthDetails } from './health-reason.ts';
 import { actIdSchema, categoryNameSchema, usernameSchema, type JsonSchema, type SchemaName } from './api-schemas.ts';
+import { pictureTypes, thumbnailType } from './picture-type.ts';
 
 export type Method = 'GET' | 'POST' | 'DELETE';
 export type HeaderName = 'Allow' | 'Cache-Control' | 'Content-Disposition' | 'ETag' | 'Retry-After' | 'X-Content-Type-Options';
@@ -185,7 +186,7 @@ const acts: Readonly<Record<string, PathOperations>> = {
       answers: {
         200: {
           description: 'The bytes.',
-          mediaTypes: ['image/jpeg', 'image/png', 'image/webp', 'image/gif', 'application/octet-stream'],
+          mediaTypes: [...pictureTypes, 'application/octet-stream'],
           headers: [...pictureHeaders, 'Content-Disposition'],
         },
         304: { description: 'Still what `If-None-Match` names.', headers: ['ETag'] },
@@ -199,7 +200,7 @@ const acts: Readonly<Record<string, PathOperations>> = {
       summary: 'The picture of an act, small',
       query: version,
       answers: {
-        200: { description: 'The picture.', mediaTypes: ['image/webp'], headers: pictureHeaders },
+        200: { description: 'The picture.', mediaTypes: [thumbnailType], headers: pictureHeaders },
         304: { description: 'Still what `If-None-Match` names.', headers: ['ETag'] },
         404: { description: 'There is no such act, or no picture that can be shown.', codes: ['unknown-act', 'no-thumbnail'] },
       },

@@ -6,6 +6,7 @@ import { isActId } from './act-id.ts';
 import { limits } from './limits.ts';
 import type { Examined, PictureExaminer } from './picture-examiner.ts';
 import type { PictureRepository, StoredPicture } from './picture-repository.ts';
+import { thumbnailType } from './picture-type.ts';
 import { Problem, unavailable } from './problem.ts';
 import { segment, type RouteContext, type Route } from './route-table.ts';
 
@@ -30,7 +31,7 @@ export function pictureRoutes(pictures: PictureRepository, examiner: PictureExam
     const bytes = picture.type === null ? (await examine(picture)).thumbnail : await pictures.thumbnail(picture.seq);
     if (bytes === undefined) throw new Problem(404, 'no-thumbnail', 'this act has no picture that can be shown');
     if (isKnown(ctx, createHash('sha256').update(bytes).digest())) return;
-    ctx.type = 'image/webp';
+    ctx.type = thumbnailType;
     ctx.body = bytes;
   }
 

@@ -1,6 +1,9 @@
 // What may be called a picture, by its first bytes, never by what the client said: an SVG or HTML page labelled as a picture would run
 // script in the web app's origin. Only a candidate: picture-examiner.ts has it decoded before it is shown as one.
 
+/** What every thumbnail is. */
+export const thumbnailType = 'image/webp';
+
 export const pictureTypes = ['image/jpeg', 'image/png', 'image/webp', 'image/gif'] as const;
 export type PictureType = (typeof pictureTypes)[number];
 

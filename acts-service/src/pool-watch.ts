@@ -2,6 +2,7 @@
 // get through are overload, which is healthy; requests that wait while no connection comes back at all are not.
 import type { Knex } from 'knex';
 import { limits } from './limits.ts';
+import { withinTime } from './within-time.ts';
 
 /** The part of tarn's pool that is used here. */
 interface Pool {
@@ -60,7 +61,7 @@ export class PoolWatch {
     const hasNone = this.#pool.numUsed() + this.#pool.numFree() === 0;
     if (this.#stuckAt !== undefined || (this.#createError !== undefined && hasNone)) {
       // Nobody may be asking any more, so whether it works again has to be tried.
-      await this.#tryOne(withinMs);
+      await withinTime(withinMs, this.#knex.raw('SELECT 1'), () => new PoolStuck('no connection could be had'));
       this.#stuckAt = undefined;
       this.#createError = undefined;
     } else if (this.waiting > 0 && !(await this.#progressWithin(withinMs)) && this.waiting > 0) {
@@ -90,17 +91,5 @@ export class PoolWatch {
         resolve(true);
       };
     });
-  }
-
-  async #tryOne(withinMs: number): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const timeout = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new PoolStuck('no connection could be had')), withinMs);
-    });
-    try {
-      await Promise.race([this.#knex.raw('SELECT 1'), timeout]);
-    } finally {
-      clearTimeout(timer);
-    }
   }
 }

@@ -8,6 +8,7 @@ import type { Role } from './config.ts';
 import { inDatabase } from './database.ts';
 import { limits } from './limits.ts';
 import { runPrepared } from './prepared.ts';
+import { withinTime } from './within-time.ts';
 
 export class RequestCount {
   readonly #knex: Knex;
@@ -54,10 +55,6 @@ export class RequestCount {
   }
 
   async #write(requests: number, lane: number): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const timeout = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error('the count took too long')), limits.countTimeoutMs);
-    });
     const statement = {
       name: 'count',
       text: `INSERT INTO ${this.#table} AS counted (id, total) VALUES ($1, $2)
@@ -65,11 +62,9 @@ export class RequestCount {
     };
     const written = runPrepared(this.#knex, statement, [1 + ((this.#firstRow + lane) % limits.countRows), requests]);
     try {
-      await Promise.race([written, timeout]);
+      await withinTime(limits.countTimeoutMs, written, () => new Error('the count took too long'));
     } catch (error) {
       this.#onLost(requests, error);
-    } finally {
-      clearTimeout(timer);
     }
   }
 }

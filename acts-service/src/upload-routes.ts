@@ -22,10 +22,9 @@ export function uploadRoutes({ acts, categories, userExists, examiner, bodies }:
   async function store(upload: Upload, requestId: string): Promise<void> {
     if (!(await userExists(upload.username, requestId))) throw badRequest('unknown-user', 'there is no such user');
     const examined = await examiner.examine(upload.image.bytes);
-    const thumbnail = examined?.thumbnail === undefined ? undefined : ({ bytes: examined.thumbnail, type: 'image/webp' } as const);
     // Not examined for want of time: the first request for the picture does it.
     const pictureType = examined === undefined ? undefined : (examined.type ?? '');
-    if (await acts.add({ ...upload, pictureType, thumbnail })) return;
+    if (await acts.add({ ...upload, pictureType, thumbnail: examined?.thumbnail })) return;
     if (!(await categories.exists(upload.categoryName))) throw unknownCategory();
     throw badRequest('act-exists', 'this actId is taken');
   }

@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { limits } from './limits.ts';
 import { type Problem, unavailable } from './problem.ts';
 import type { Telemetry } from './telemetry.ts';
+import { withinTime } from './within-time.ts';
 
 /** The request id goes along, so that one upload has one id in both roles' logs. */
 export type UsersCheck = (username: string, requestId: string) => Promise<boolean>;
@@ -15,7 +16,8 @@ export function usersCheck(usersUrl: string, serviceOrigin: string, telemetry: T
   return async (username, requestId) => {
     const headers = { Host: url.host, Origin: serviceOrigin, Accept: 'application/json', 'X-Request-Id': requestId };
     try {
-      const names = await Promise.race([userNames(url, headers), tooLate()]);
+      // Bounds the resolver too, which takes no signal.
+      const names = await withinTime(limits.usersTotalMs, userNames(url, headers), () => unreachable('too late'));
       // The whole name: user `x` does not exist because `xyz` does.
       const isKnown = names.includes(username);
       telemetry.emit('usersCheck', isKnown ? 'known' : 'unknown');
@@ -25,12 +27,6 @@ export function usersCheck(usersUrl: string, serviceOrigin: string, telemetry: T
       throw error;
     }
   };
-}
-
-/** Bounds the resolver too, which takes no signal. */
-async function tooLate(): Promise<never> {
-  await delay(limits.usersTotalMs, undefined, { ref: false });
-  throw unreachable('too late');
 }
 
 function unreachable(cause: unknown): Problem {

@@ -6,6 +6,7 @@ import type { Knex } from 'knex';
 import { RateLimiterMemory, RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
 import type { Role } from './config.ts';
 import { limits } from './limits.ts';
+import { withinTime } from './within-time.ts';
 
 interface Budget {
   points: number;
@@ -83,12 +84,9 @@ export class WriteLimit {
 
   async #consume(client: string): Promise<RateLimiterRes> {
     if (Date.now() >= this.#localUntil) {
-      let timer: NodeJS.Timeout | undefined;
-      const timeout = new Promise<never>((_, reject) => {
-        timer = setTimeout(() => reject(new Error('the shared write limit did not answer in time')), limits.leaseTimeoutMs);
-      });
       try {
-        const lease = await Promise.race([this.#shared.consume(client, this.#lease), timeout]);
+        const late = (): Error => new Error('the shared write limit did not answer in time');
+        const lease = await withinTime(limits.leaseTimeoutMs, this.#shared.consume(client, this.#lease), late);
         this.#isTroubled = false;
         return lease;
       } catch (error) {
@@ -97,8 +95,6 @@ export class WriteLimit {
         // Once an outage, not every few seconds.
         if (!this.#isTroubled) this.#onTrouble(error);
         this.#isTroubled = true;
-      } finally {
-        clearTimeout(timer);
       }
     }
     return this.#local.consume(client, this.#lease);
