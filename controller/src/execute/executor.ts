@@ -2,7 +2,6 @@
  * Operations -> the engine: one function for each verb, one call each, with a deadline. It starts what the plan asks for as far as its
  * slots allow (the rest comes again with the next plan), never waits inside the loop, and remembers failures until a success.
  */
-import { existsSync } from 'node:fs';
 import type { Logger } from 'pino';
 import type { OperationFailure } from '../model/observed.ts';
 import { formatOperation } from '../model/operation.ts';
@@ -10,8 +9,8 @@ import type { Operation, OperationOf, Verb } from '../model/operation.ts';
 import type { ContainerRuntime } from '../runtime/container-runtime.ts';
 import { RuntimeError } from '../runtime/container-runtime.ts';
 import { withDeadline } from '../runtime/deadline.ts';
-import { saveLogs } from './save-logs.ts';
-import { writeFiles } from './write-files.ts';
+import { nodeHostFiles } from './host-files.ts';
+import type { HostFiles } from './host-files.ts';
 
 export interface OperationOutcome {
   readonly operation: Operation;
@@ -23,6 +22,8 @@ export interface OperationOutcome {
 
 export interface ExecutorOptions {
   readonly runtime: ContainerRuntime;
+  /** The real ones when absent. */
+  readonly hostFiles?: HostFiles;
   readonly now: () => number;
   /** Operations that run at once; Docker itself serialises much of its work. */
   readonly concurrency: number;
@@ -52,7 +53,7 @@ export class Executor {
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
-    const { runtime } = options;
+    const { runtime, hostFiles = nodeHostFiles } = options;
     const nothing = (): undefined => undefined;
     this.#executions = {
       PullImage: ({ image }, signal) => runtime.pullImage(image, signal).then(nothing),
@@ -62,7 +63,7 @@ export class Executor {
       RemoveVolume: ({ volume }, signal) => runtime.removeVolume(volume, signal).then(nothing),
       WriteFiles: async ({ directory, files }) => {
         // Its name carries a digest of its content and it got there by one rename: what is there is complete, and may be mounted.
-        if (!existsSync(directory)) await writeFiles(directory, files);
+        if (!hostFiles.hasDirectory(directory)) await hostFiles.writeFiles(directory, files);
         this.#writtenDirectories.add(directory);
         // A forgotten one is written again, which finds it there.
         for (const oldest of this.#writtenDirectories) {
@@ -79,7 +80,8 @@ export class Executor {
       RunPreStop: ({ containerId, command }, signal) => runtime.exec(containerId, command, signal).then(nothing),
       StopContainer: ({ containerId, graceMs }, signal) => runtime.stopContainer(containerId, graceMs, signal).then(nothing),
       KillContainer: ({ containerId }, signal) => runtime.killContainer(containerId, signal).then(nothing),
-      SaveLogs: ({ containerId, podUid }, signal) => saveLogs(runtime, options.logDirectory, containerId, podUid, signal).then(nothing),
+      SaveLogs: ({ containerId, podUid }, signal) =>
+        hostFiles.saveLogs(runtime, options.logDirectory, containerId, podUid, signal).then(nothing),
       RemoveContainer: ({ containerId }, signal) => runtime.removeContainer(containerId, signal).then(nothing),
     };
   }

@@ -4,36 +4,28 @@
  */
 import { setMaxListeners } from 'node:events';
 import { mkdirSync, readFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Server } from 'node:net';
 import type { Logger } from 'pino';
 import { startApiServer } from '../api/api-server.ts';
-import { Executor } from '../execute/executor.ts';
-import { monotonicNow, monotonicClock } from './monotonic.ts';
+import { nodeHostFiles } from '../execute/host-files.ts';
 import { ManifestDirectory } from '../manifest/manifest-directory.ts';
 import { readManifestSchemas } from '../manifest/manifest-schemas.ts';
 import type { ManifestSchemas } from '../manifest/manifest-schemas.ts';
 import type { ManifestSnapshot } from '../manifest/manifest-snapshot.ts';
-import { LABEL } from '../model/annotations.ts';
-import type { Deployment, Pod } from '../model/objects.ts';
-import type { ObservedContainer } from '../model/observed.ts';
 import { IngressLink } from '../observe/ingress-link.ts';
-import { Observer } from '../observe/observer.ts';
-import { Prober } from '../observe/prober.ts';
 import type { World } from '../reconcile/world.ts';
 import type { ContainerRuntime, EngineDescription } from '../runtime/container-runtime.ts';
 import { ObjectStore } from '../state/object-store.ts';
+import { generatePassword } from '../state/secret-files.ts';
+import { nodeFileSystem } from '../state/state-file-system.ts';
 import type { StateReport } from '../state/state-files.ts';
-import { Autoscaling } from './autoscaling.ts';
-import { ControlLoop } from './control-loop.ts';
-import { EventRecorder } from './event-recorder.ts';
-import { GeneratedSecrets } from './generated-secrets.ts';
+import { assembleControlParts, saveCounts } from './control-parts.ts';
+import type { ControlParts } from './control-parts.ts';
+import { ControlPlanePortImplementation } from './control-plane-port-implementation.ts';
 import { lockInstance } from './instance-lock.ts';
 import { CONTROL_LIMITS } from './limits.ts';
-import { ManifestApplier } from './manifest-applier.ts';
-import { ControlPlanePortImplementation } from './control-plane-port-implementation.ts';
+import { monotonicNow } from './monotonic.ts';
 
 export interface ControlPlaneOptions {
   readonly runtime: ContainerRuntime;
@@ -50,20 +42,13 @@ export interface ControlPlaneOptions {
 }
 
 /** Everything that runs, for the port of the API. */
-export interface ControlPlaneParts {
+export interface ControlPlaneParts extends ControlParts {
   readonly options: ControlPlaneOptions;
-  readonly store: ObjectStore;
   readonly stateReports: readonly StateReport[];
   readonly engine: EngineDescription;
-  readonly loop: ControlLoop;
-  readonly observer: Observer;
-  readonly applier: ManifestApplier;
   readonly manifests: ManifestDirectory;
   /** Compiled once: for the files and for what comes over the API. */
   readonly schemas: ManifestSchemas;
-  readonly autoscaling: Autoscaling;
-  readonly link: IngressLink;
-  readonly events: EventRecorder;
   readonly startedAt: Date;
 }
 
@@ -145,119 +130,22 @@ function assemble(
   signal: AbortSignal,
 ): ControlPlaneParts {
   const { runtime, instance, home, logger, teardown } = options;
-  const wallNow = (): number => Date.now();
-  const events = new EventRecorder(store, wallNow);
-  const observer = new Observer({ runtime, instance, callTimeoutMs: CONTROL_LIMITS.callTimeoutMs, logger, onEvent: () => loop.wake() });
-  const link = new IngressLink({ socketPath: join(home, 'ingress.sock'), logger, signal });
-  const prober = new Prober({ runtime, signal, clock: monotonicClock, onChange: () => loop.wake() });
-  const executor = new Executor({
-    runtime,
-    now: monotonicNow,
-    concurrency: CONTROL_LIMITS.concurrency,
-    callTimeoutMs: CONTROL_LIMITS.callTimeoutMs,
-    pullTimeoutMs: CONTROL_LIMITS.pullTimeoutMs,
-    logDirectory: join(home, 'logs'),
-    logger,
-    signal,
-    onOutcome: (outcome) => loop.noteOutcome(outcome),
-  });
-  const autoscaling = new Autoscaling({
-    store,
-    events,
-    wallNow,
-    logger,
-    bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
-    countsCompleteUntilMs: () => link.countsCompleteUntilMs,
-    arm: (key, generation, armedAtMs) => link.arm(key, generation, armedAtMs),
-  });
+  const parts = assembleControlParts(
+    { instance, home, teardown, logger, signal },
+    {
+      runtime,
+      store,
+      link: new IngressLink({ socketPath: join(home, 'ingress.sock'), logger, signal }),
+      hostFiles: nodeHostFiles,
+      secretFiles: nodeFileSystem,
+      generatePassword,
+      bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
+    },
+  );
   const schemas = readManifestSchemas();
   const { isHostPathAllowed, isPrivilegedAllowed } = options;
   const manifests = new ManifestDirectory({ directory: options.manifestDirectory, schemas, isHostPathAllowed, isPrivilegedAllowed });
-  const secrets = new GeneratedSecrets({
-    directory: join(home, 'secrets'),
-    runtime,
-    containers: () => observer.containers.values(),
-    logger,
-  });
-  const applier = new ManifestApplier({
-    store,
-    secrets,
-    events,
-    logger,
-    runningReplicas: (deployment) => countRunning(observer, deployment),
-    runningRestart: (deployment) => restartOf(observer, deployment),
-  });
-  const loop = new ControlLoop(
-    { store, observer, executor, events, prober, ingress: link, autoscale: (nowMs) => autoscaling.evaluate(nowMs) },
-    {
-      instance,
-      volumeDir: join(home, 'volumes'),
-      teardown,
-      now: monotonicNow,
-      wallNow,
-      isRemovalAllowed: () => teardown !== 'none' || applier.isRemovalAllowed,
-      logger,
-    },
-  );
-  connectIngress(link, prober, observer, autoscaling, loop);
-  store.changes.on('change', ({ type, object }) => {
-    if (type === 'DELETED' && object.kind === 'Pod') dropFiles(object, join(home, 'volumes'), executor, logger);
-    // What is declared comes back, whoever deleted it.
-    if (type === 'DELETED' && applier.isDeclared(object)) void applier.reapply().then(() => loop.wake());
-    // What people and manifests change; what the loop itself writes needs no waking.
-    if (object.kind !== 'Pod' && object.kind !== 'Event' && object.kind !== 'ReplicaSet') loop.wake();
-  });
-  return {
-    options,
-    store,
-    stateReports,
-    engine,
-    loop,
-    observer,
-    applier,
-    manifests,
-    schemas,
-    autoscaling,
-    link,
-    events,
-    startedAt: new Date(),
-  };
-}
-
-/** The files of its configMap and secret volumes go with the pod: Secrets do not stay on disk for ever. */
-function dropFiles({ metadata }: Pod, volumeDir: string, executor: Executor, logger: Logger): void {
-  const directory = join(volumeDir, `${metadata.namespace ?? 'default'}.${metadata.name}`);
-  executor.forgetDirectories(`${directory}/`);
-  rm(directory, { recursive: true, force: true }).catch((error: unknown) =>
-    logger.warn({ err: error, directory }, 'the files of a pod could not be removed'),
-  );
-}
-
-function connectIngress(link: IngressLink, prober: Prober, observer: Observer, autoscaling: Autoscaling, loop: ControlLoop): void {
-  link.on('connected', () => {
-    autoscaling.armAll();
-    loop.wake();
-  });
-  link.on('observed', () => loop.wake());
-  link.on('probe', (endpointId) => {
-    // A container without probes is well as long as it runs: there is nothing to ask it.
-    const isProbed = prober.probes.has(endpointId);
-    const answer = isProbed ? prober.probeNow(endpointId) : Promise.resolve(observer.containers.get(endpointId)?.phase === 'running');
-    void answer.then((isHealthy) => {
-      // The ingress leaves an unhealthy endpoint alone until the next table that has it: there must be one, whatever thresholds say.
-      if (!isHealthy) loop.republish();
-      loop.wake();
-      link.answerProbe(endpointId, isHealthy);
-    });
-  });
-  link.on('counts', ({ runId, counters }) => {
-    let isArmed = false;
-    for (const report of counters) isArmed = autoscaling.counted.take(runId, report) || isArmed;
-    if (isArmed) {
-      autoscaling.armAll();
-      loop.wake();
-    }
-  });
+  return { ...parts, options, stateReports, engine, manifests, schemas, startedAt: new Date() };
 }
 
 /** The first snapshot is taken before the first pass: what runs is compared with what is declared, not with nothing. */
@@ -276,44 +164,6 @@ async function takeManifests(parts: ControlPlaneParts): Promise<void> {
   };
   manifests.on('snapshot', take);
   manifests.start();
-}
-
-function runningOf(observer: Observer, deployment: Deployment): readonly ObservedContainer[] {
-  return [...observer.containers.values()].filter(
-    ({ labels, phase }) =>
-      labels[LABEL.owner] === `Deployment/${deployment.metadata.name}` &&
-      labels[LABEL.namespace] === (deployment.metadata.namespace ?? 'default') &&
-      (phase === 'running' || phase === 'paused' || phase === 'restarting'),
-  );
-}
-
-function countRunning(observer: Observer, deployment: Deployment): number {
-  return new Set(runningOf(observer, deployment).map(({ labels }) => labels[LABEL.podUid])).size;
-}
-
-/** The newest one: RFC 3339 in UTC sorts by time. */
-function restartOf(observer: Observer, deployment: Deployment): string | undefined {
-  return runningOf(observer, deployment)
-    .flatMap(({ labels }) => labels[LABEL.restartedAt] ?? [])
-    .sort()
-    .at(-1);
-}
-
-/** Counts become durable a moment after they were reported, and are acknowledged then: what is lost with this process is reported again. */
-async function saveCounts({ link, autoscaling, store }: ControlPlaneParts, signal: AbortSignal): Promise<void> {
-  let newest = 0;
-  link.on('counts', ({ sequence }) => (newest = sequence));
-  while (!signal.aborted) {
-    await sleep(CONTROL_LIMITS.countSaveMs, undefined, { signal }).catch(() => undefined);
-    const sequence = newest;
-    if (!autoscaling.save(monotonicNow())) continue;
-    try {
-      await store.flushed();
-      link.countsSaved(sequence);
-    } catch {
-      // The store has told that it cannot save, and tries again; until then the ingress keeps what it reported.
-    }
-  }
 }
 
 function closeLock(lock: Server): Promise<void> {

@@ -7,12 +7,17 @@ import { LABEL } from '../model/annotations.ts';
 import type { Deployment, Secret } from '../model/objects.ts';
 import type { ObservedContainer } from '../model/observed.ts';
 import type { ContainerRuntime } from '../runtime/container-runtime.ts';
-import { generatePassword, readSecretFiles, writeSecretFile } from '../state/secret-files.ts';
+import { readSecretFiles, writeSecretFile } from '../state/secret-files.ts';
+import { withDeadline } from '../runtime/deadline.ts';
+import type { StateFileSystem } from '../state/state-file-system.ts';
+import { CONTROL_LIMITS } from './limits.ts';
 
 export interface GeneratedSecretsOptions {
   readonly directory: string;
   readonly runtime: ContainerRuntime;
   readonly containers: () => Iterable<ObservedContainer>;
+  readonly fileSystem: StateFileSystem;
+  readonly generatePassword: () => string;
   readonly logger: Logger;
 }
 
@@ -24,8 +29,8 @@ export class GeneratedSecrets {
 
   /** Base64 values of the keys. `deployments` are those declared: one whose container runs with a value may still know it. */
   async valuesOf(secret: Secret, keys: readonly string[], deployments: readonly Deployment[]): Promise<Readonly<Record<string, string>>> {
-    const { directory, logger } = this.#options;
-    const { secrets, reports } = await readSecretFiles(directory);
+    const { directory, fileSystem, generatePassword, logger } = this.#options;
+    const { secrets, reports } = await readSecretFiles(directory, fileSystem);
     for (const { file, message } of reports) logger.warn({ file }, message);
     const saved = secrets.find(
       ({ metadata }) =>
@@ -37,7 +42,7 @@ export class GeneratedSecrets {
         saved?.data?.[key] ?? (await this.#recover(secret, key, deployments)) ?? Buffer.from(generatePassword()).toString('base64');
     }
     const isSaved = keys.every((key) => saved?.data?.[key] === values[key]);
-    if (!isSaved) await writeSecretFile(directory, { ...secret, data: { ...saved?.data, ...values } });
+    if (!isSaved) await writeSecretFile(directory, { ...secret, data: { ...saved?.data, ...values } }, fileSystem);
     return values;
   }
 
@@ -64,7 +69,9 @@ export class GeneratedSecrets {
 
   async #read(runtime: ContainerRuntime, containerId: string, variable: string): Promise<string | undefined> {
     try {
-      const environment = await runtime.readEnvironment(containerId, AbortSignal.timeout(5_000));
+      const environment = await withDeadline(new AbortController().signal, CONTROL_LIMITS.environmentTimeoutMs, (deadline) =>
+        runtime.readEnvironment(containerId, deadline),
+      );
       return environment.find((entry) => entry.startsWith(`${variable}=`))?.slice(variable.length + 1);
     } catch (error) {
       this.#options.logger.warn({ err: error, containerId }, 'a container could not be asked for its environment');

@@ -5,6 +5,8 @@ export const CONTROL_LIMITS = {
   /** One engine call. */
   callTimeoutMs: 30_000,
   pullTimeoutMs: 600_000,
+  /** A container is asked for a generated secret that was lost. */
+  environmentTimeoutMs: 5_000,
   /** Operations at once: more than a scale-up of one Deployment to ten, few enough that Docker is not the queue. */
   concurrency: 16,
   /** After a start, adopted containers are probed before the first table is published, at most this long. */

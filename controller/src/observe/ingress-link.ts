@@ -3,11 +3,12 @@
  * either process may restart at any time. What the ingress acknowledged is `observed`; it stays valid while the ingress is away, because that
  * serves on with its last table.
  */
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import { EventEmitter } from 'eventemitter3';
 import type { Logger } from 'pino';
 import { monotonicMs } from '../ingress/monotonic-clock.ts';
 import { MessageSocket } from '../ingress/message-socket.ts';
+import type { MessageHandlers } from '../ingress/message-socket.ts';
 import type { CounterKey, EndpointTable, FromIngress, ToIngress } from '../model/endpoint-table.ts';
 import type { ObservedIngress } from '../model/observed.ts';
 
@@ -29,11 +30,22 @@ const HELLO_TIMEOUT_MS = 5_000;
 /** Counts follow the first table of a connection within this time. */
 const COUNTS_LAG_MS = 300;
 
+/** The other end of one connection. */
+export type IngressPeer = Pick<MessageSocket, 'send' | 'close'>;
+
+export interface IngressLinkOptions {
+  readonly socketPath: string;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+  /** How a connection is made; over the control socket when absent. */
+  readonly openPeer?: (handlers: MessageHandlers) => IngressPeer;
+}
+
 export class IngressLink extends EventEmitter<IngressLinkEvents> {
-  readonly #socketPath: string;
+  readonly #openPeer: (handlers: MessageHandlers) => IngressPeer;
   readonly #logger: Logger;
   readonly #signal: AbortSignal;
-  #peer: MessageSocket | undefined;
+  #peer: IngressPeer | undefined;
   #isGreeted = false;
   #runId: string | undefined;
   #appliedAtMs: number | undefined;
@@ -44,9 +56,9 @@ export class IngressLink extends EventEmitter<IngressLinkEvents> {
   #retryTimer: NodeJS.Timeout | undefined;
 
   /** Starts connecting at once. */
-  constructor(options: { socketPath: string; logger: Logger; signal: AbortSignal }) {
+  constructor(options: IngressLinkOptions) {
     super();
-    this.#socketPath = options.socketPath;
+    this.#openPeer = options.openPeer ?? ((handlers) => new MessageSocket(connect(options.socketPath), handlers));
     this.#logger = options.logger;
     this.#signal = options.signal;
     const close = (): void => {
@@ -100,9 +112,8 @@ export class IngressLink extends EventEmitter<IngressLinkEvents> {
   }
 
   #connect(): void {
-    const socket: Socket = connect(this.#socketPath);
-    const helloTimer = setTimeout(() => socket.destroy(), HELLO_TIMEOUT_MS);
-    const peer = new MessageSocket(socket, {
+    const helloTimer = setTimeout(() => peer.close(), HELLO_TIMEOUT_MS);
+    const peer = this.#openPeer({
       onMessage: (message) => {
         if (!isFromIngress(message)) {
           this.#logger.warn({ type: message['type'] }, 'ingress message dropped');

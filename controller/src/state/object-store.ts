@@ -46,6 +46,8 @@ export interface ObjectStoreOptions {
   readonly limits?: Partial<ObjectStoreLimits>;
   /** Wall clock: creationTimestamp, names of quarantined files, and a lower bound of resourceVersion. */
   readonly now?: () => Date;
+  /** Of objects that come without one. */
+  readonly makeUid?: () => string;
 }
 
 export interface Preconditions {
@@ -67,6 +69,7 @@ export class ObjectStore {
   readonly #records: Map<string, unknown>;
   readonly #limits: ObjectStoreLimits;
   readonly #now: () => Date;
+  readonly #makeUid: () => string;
   readonly #writer: DurableWriter;
   readonly #history: ChangeHistory;
   readonly #undelivered: StoreChange[] = [];
@@ -77,6 +80,7 @@ export class ObjectStore {
   private constructor(options: ObjectStoreOptions, files: StateFiles, loaded: LoadedState) {
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.#now = options.now ?? (() => new Date());
+    this.#makeUid = options.makeUid ?? randomUUID;
     this.#records = new Map(loaded.records);
     // The clock covers what the reservation cannot: a lost state directory, and a disk that was full for long.
     let newest = Math.max(loaded.reserved, this.#now().getTime());
@@ -147,7 +151,7 @@ export class ObjectStore {
     const resourceVersion = this.#nextResourceVersion();
     const metadata: ObjectMeta = {
       ...object.metadata,
-      uid: object.metadata.uid ?? randomUUID(),
+      uid: object.metadata.uid ?? this.#makeUid(),
       creationTimestamp: object.metadata.creationTimestamp ?? toTimestamp(this.#now()),
       ...('spec' in object ? { generation: object.metadata.generation ?? 1 } : {}),
       resourceVersion: String(resourceVersion),

@@ -8,6 +8,8 @@ import { ManifestApplier } from '../../src/loop/manifest-applier.ts';
 import { LABEL } from '../../src/model/annotations.ts';
 import type { Deployment, Secret } from '../../src/model/objects.ts';
 import type { ContainerSpec } from '../../src/model/operation.ts';
+import { generatePassword } from '../../src/state/secret-files.ts';
+import { nodeFileSystem } from '../../src/state/state-file-system.ts';
 import type { FakeContainer } from '../runtime/fake-container.ts';
 import { FakeRuntime } from '../runtime/fake-runtime.ts';
 import { deployment, openStore, silent } from '../state/fixtures.ts';
@@ -45,6 +47,8 @@ describe('GeneratedSecrets', () => {
       directory,
       runtime,
       containers: () => [...runtime.containers.values()].map((container: FakeContainer) => container.inspect()),
+      fileSystem: nodeFileSystem,
+      generatePassword,
       logger: silent,
     });
 

@@ -9,6 +9,8 @@ import type { ManifestError } from '../../src/manifest/manifest-error.ts';
 import type { ManifestSnapshot } from '../../src/manifest/manifest-snapshot.ts';
 import type { DeclarableObject, Deployment, Pod } from '../../src/model/objects.ts';
 import type { ObjectStore } from '../../src/state/object-store.ts';
+import { generatePassword } from '../../src/state/secret-files.ts';
+import { nodeFileSystem } from '../../src/state/state-file-system.ts';
 import { FakeRuntime } from '../runtime/fake-runtime.ts';
 import { configMap, deployment, openStore, silent } from '../state/fixtures.ts';
 import { MemoryFileSystem } from '../state/memory-file-system.ts';
@@ -47,7 +49,8 @@ describe('ManifestApplier', () => {
 
   async function open(): Promise<void> {
     ({ store } = await openStore(files));
-    const secrets = new GeneratedSecrets({ directory, runtime: new FakeRuntime(), containers: () => [], logger: silent });
+    const outside = { runtime: new FakeRuntime(), containers: () => [], fileSystem: nodeFileSystem, generatePassword, logger: silent };
+    const secrets = new GeneratedSecrets({ directory, ...outside });
     const events = new EventRecorder(store, () => 0);
     applier = new ManifestApplier({
       store,
