@@ -70,11 +70,14 @@ reset-autoscaler: $(BUILT) ## disarm the autoscaler: the next counted request st
 seed: $(BUILT) ## fill a demo with generated pictures through the ingress (ACTS=1000)
 	@node acts-service/dist/seed/main.js --acts "$(or $(ACTS),1000)" --url "http://127.0.0.1:$(or $(INGRESS_PORT),80)"
 
-.PHONY: test check nightly
+.PHONY: test check nightly chaos
 test: $(BUILT) ## run every test; the last line counts them
 	@node controller/test/run-tests.mjs
-nightly: $(BUILT) ## the long runs: 100,000 hostile requests (FUZZ_RUNS, FUZZ_SEED)
+nightly: $(BUILT) ## the long runs: 100,000 hostile requests (FUZZ_RUNS, FUZZ_SEED), every fault of make chaos
 	@FUZZ_RUNS="$(or $(FUZZ_RUNS),100000)" npx --no-install mocha acts-service/test/hostile-requests.test.ts
+	@npx --no-install tsx controller/test/chaos/chaos.ts
+chaos: $(BUILT) ## break everything on purpose, and write docs/RELIABILITY.md (ONLY=name)
+	@npx --no-install tsx controller/test/chaos/chaos.ts "$(ONLY)"
 check: $(BUILT) ## types, lint, boundaries, formatting, schema drift, unused code
 	@npm run --silent check:types
 	@npm run --silent check:lint

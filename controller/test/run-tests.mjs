@@ -9,7 +9,7 @@ import { join } from 'node:path';
 // The long scenario mostly waits: it runs beside the others. The suites of one list run one after the other.
 const LISTS = {
   beside: ['mission-true'],
-  main: ['unit', 'acts', 'docker', 'mission', 'faults', 'manifests', 'web'],
+  main: ['unit', 'acts', 'docker', 'mission', 'faults', 'manifests', 'chaos', 'web'],
 };
 const SUITES = {
   unit: [
@@ -20,6 +20,7 @@ const SUITES = {
   docker: ['controller/test/runtime/docker-runtime.test.ts', 'controller/test/setup/**/*.test.ts'],
   mission: ['controller/test/e2e/mission-short.e2e.ts'],
   faults: ['controller/test/e2e/faults.e2e.ts'],
+  chaos: ['controller/test/chaos/chaos.e2e.ts'],
   manifests: ['controller/test/e2e/manifests.e2e.ts'],
   web: ['controller/test/e2e/web/*.e2e.ts'],
   'mission-true': ['controller/test/e2e/mission-true.e2e.ts'],

@@ -29,6 +29,15 @@ export interface SystemOptions {
   readonly basePort: number;
   /** Changes the text of a shipped manifest before it is used. */
   readonly edit?: (file: string, text: string) => string;
+  /** Instead of the shipped ones: file name -> text. */
+  readonly manifests?: Readonly<Record<string, string>>;
+  /** For every command and process of this system. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+function shippedManifests(): Readonly<Record<string, string>> {
+  const directory = join(repositoryDir, 'manifests');
+  return Object.fromEntries(readdirSync(directory).map((file) => [file, readFileSync(join(directory, file), 'utf8')]));
 }
 
 export class System {
@@ -41,15 +50,14 @@ export class System {
   readonly #environment: NodeJS.ProcessEnv;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 });
 
-  constructor({ name, basePort, edit = (_file, text) => text }: SystemOptions) {
+  constructor({ name, basePort, edit = (_file, text) => text, manifests, environment = {} }: SystemOptions) {
     this.instance = `e2e-${name}-${process.pid}`;
     this.home = mkdtempSync(join(tmpdir(), `coxswain-${name}-`));
     this.manifestDir = join(this.home, 'manifests');
     this.basePort = basePort;
     this.ingressPort = basePort + 20;
     mkdirSync(this.manifestDir);
-    for (const file of readdirSync(join(repositoryDir, 'manifests'))) {
-      const text = readFileSync(join(repositoryDir, 'manifests', file), 'utf8');
+    for (const [file, text] of Object.entries(manifests ?? shippedManifests())) {
       const moved = text
         .replaceAll('"8000-8009"', `"${basePort}-${basePort + 9}"`)
         .replaceAll('"8080-8089"', `"${basePort + 10}-${basePort + 19}"`);
@@ -66,6 +74,7 @@ export class System {
       COXSWAIN_MANIFESTS: this.manifestDir,
       INGRESS_PORT: String(this.ingressPort),
       INGRESS_HOST: '127.0.0.1',
+      ...environment,
     };
   }
 
@@ -111,6 +120,25 @@ export class System {
 
   pid(name: 'control-plane' | 'ingress' | 'supervisor'): number {
     return Number(readFileSync(join(this.home, `${name}.pid`), 'utf8'));
+  }
+
+  /** GET of the control plane's API, without starting a process for it. */
+  api<T>(path: string): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const call = request({ socketPath: join(this.home, 'api.sock'), path, agent: false, timeout: 15_000 }, (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', reject);
+        response.on('end', () => {
+          const text = Buffer.concat(chunks).toString();
+          if (response.statusCode === 200) resolve(JSON.parse(text) as T);
+          else reject(new Error(`${path}: ${response.statusCode} ${text}`));
+        });
+      });
+      call.on('timeout', () => call.destroy(new Error(`${path}: no answer within 15 s`)));
+      call.on('error', reject);
+      call.end();
+    });
   }
 
   // ---- HTTP

@@ -1,0 +1,84 @@
+/** The common course of a scenario: load, faults one after the other, and the account of what came of them. */
+import { performance } from 'node:perf_hooks';
+import type { System } from '../e2e/system.ts';
+import { Load } from '../e2e/load.ts';
+import type { LoadFailure, LoadOptions } from '../e2e/load.ts';
+import { holdings, lost, runningIds, untilConverged } from './converged.ts';
+import type { ChaosOutcome } from './scenario.ts';
+
+export interface Disturbance {
+  readonly name: string;
+  /** Makes the fault; resolves once it is made. Returns ids of the containers that the fault itself takes. */
+  readonly make: (system: System) => Promise<readonly string[]>;
+  /** The failed requests that nobody could have saved. */
+  readonly isUnsavable?: (failure: LoadFailure) => boolean;
+  /** Instead of "as declared, and nothing left to do". */
+  readonly until?: (system: System) => Promise<void>;
+}
+
+export interface DisturbOptions {
+  readonly system: System;
+  readonly load: LoadOptions;
+  readonly disturbances: readonly Disturbance[];
+  readonly deadlineMs: number;
+  readonly print: (line: string) => void;
+}
+
+/** Each disturbance is made under load on a converged system; the load goes on until it has converged again, and a moment longer. */
+export async function disturb(options: DisturbOptions): Promise<ChaosOutcome> {
+  const { system, disturbances, deadlineMs, print } = options;
+  await untilConverged(system, 60_000);
+  const outcome = { tried: 0, survived: 0, requestsSent: 0, requestsFailed: 0, requestsCut: 0, containersRestarted: 0, thingsLost: 0 };
+  const convergeMs: number[] = [];
+  const failures: string[] = [];
+  for (const { name, make, isUnsavable = () => false, until } of disturbances) {
+    outcome.tried++;
+    const idsBefore = await runningIds(system);
+    const heldBefore = await holdings(system);
+    const load = new Load(system, options.load);
+    await pause(300);
+    const startedAtMs = performance.now();
+    let problem: string | undefined;
+    let taken: readonly string[] = [];
+    try {
+      taken = await make(system);
+      await (until ?? ((it) => untilConverged(it, deadlineMs)))(system);
+      convergeMs.push(Math.round(performance.now() - startedAtMs));
+      outcome.survived++;
+    } catch (error) {
+      problem = error instanceof Error ? error.message : String(error);
+      await untilConverged(system, 60_000).catch(() => undefined);
+    }
+    await pause(300);
+    const { sent, failed } = await load.stop();
+    const unsaved = failed.filter((failure) => !isUnsavable(failure));
+    const idsAfter = await runningIds(system);
+    const restarted = [...idsBefore].filter((id) => !idsAfter.has(id) && !taken.includes(id));
+    const gone = await holdings(system).then((after) => lost(heldBefore, after));
+    outcome.requestsSent += sent;
+    outcome.requestsFailed += unsaved.length;
+    outcome.requestsCut += failed.length - unsaved.length;
+    outcome.containersRestarted += restarted.length;
+    outcome.thingsLost += gone.length;
+    const wrong = [
+      ...(problem === undefined ? [] : [problem]),
+      ...unsaved.slice(0, 3).map(({ kind, text, sentAtMs, endedAtMs }) => {
+        const at = `sent ${Math.round(sentAtMs - startedAtMs)} ms, ended ${Math.round(endedAtMs - startedAtMs)} ms after the fault`;
+        return `a request failed (${kind}: ${text}; ${at})`;
+      }),
+      ...restarted.map((id) => `container ${id.slice(0, 12)} is gone`),
+      ...gone,
+    ];
+    failures.push(...wrong.map((text) => `${name}: ${text}`));
+    print(
+      `${wrong.length === 0 ? 'ok  ' : 'FAIL'} ${name}: ${convergeMs.at(-1) ?? '-'} ms, ${sent} requests, ${failed.length} failed or cut`,
+    );
+  }
+  const { requestsCut, ...counts } = outcome;
+  const hasUnsavable = disturbances.some(({ isUnsavable }) => isUnsavable !== undefined);
+  return { ...counts, ...(hasUnsavable && { requestsCutInKilledProcess: requestsCut }), convergeMs, failures };
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

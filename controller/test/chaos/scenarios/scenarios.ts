@@ -1,0 +1,5 @@
+/** Every scenario of `make chaos`, in the order of the table. */
+import type { ChaosScenario } from '../scenario.ts';
+import { controlPlaneKilled } from './control-plane-killed.ts';
+
+export const SCENARIOS: readonly ChaosScenario[] = [controlPlaneKilled];

@@ -1,0 +1,64 @@
+/** A small system to break: replicas of a web server that starts in a moment, behind the ingress; nothing else. */
+import { TEST_IMAGE, ensureTestImage } from '../runtime/test-image.ts';
+import { System } from '../e2e/system.ts';
+
+export interface SmallSystemOptions {
+  readonly name: string;
+  readonly basePort: number;
+  readonly replicas?: number;
+  /** Pinned to host ports; otherwise reached by bridge address, and replaced start-first. */
+  readonly isPinned?: boolean;
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+export async function makeSmallSystem(options: SmallSystemOptions): Promise<System> {
+  await ensureTestImage('/var/run/docker.sock');
+  const { name, basePort, environment } = options;
+  return new System({
+    name,
+    basePort,
+    manifests: { 'web.yaml': webManifest(options) },
+    ...(environment !== undefined && { environment }),
+  });
+}
+
+/** BusyBox as process 1 would ignore SIGTERM, hence the trap. */
+function webManifest({ basePort, replicas = 3, isPinned = true }: SmallSystemOptions): string {
+  const ports = isPinned ? `{coxswain.dev/host-ports: "${basePort}-${basePort + 19}"}` : '{}';
+  return `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: ${replicas}
+  strategy: {type: RollingUpdate, rollingUpdate: {maxSurge: 1, maxUnavailable: 1}}
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata:
+      labels: {app: web}
+      annotations: ${ports}
+    spec:
+      terminationGracePeriodSeconds: 2
+      containers:
+        - name: web
+          image: ${TEST_IMAGE}
+          imagePullPolicy: IfNotPresent
+          command: [sh, -c, "trap 'exit 0' TERM; mkdir -p /tmp/www; echo $VERSION > /tmp/www/index.html; httpd -f -p 8080 -h /tmp/www & wait"]
+          env: [{name: VERSION, value: "1"}]
+          ports: [{containerPort: 8080}]
+          readinessProbe: {httpGet: {path: /, port: 8080}, periodSeconds: 1, failureThreshold: 1}
+          livenessProbe: {httpGet: {path: /, port: 8080}, periodSeconds: 1, timeoutSeconds: 3, failureThreshold: 1}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec:
+  selector: {app: web}
+  ports: [{port: 8080}]
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: web}
+spec:
+  defaultBackend: {service: {name: web, port: {number: 8080}}}
+`;
+}
