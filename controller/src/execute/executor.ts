@@ -74,6 +74,7 @@ export class Executor {
       },
       CreateContainer: ({ spec }, signal) => runtime.createContainer(spec, signal),
       StartContainer: ({ containerId }, signal) => runtime.startContainer(containerId, signal).then(nothing),
+      UpdateResources: ({ containerId, resources }, signal) => runtime.updateResources(containerId, resources, signal).then(nothing),
       UnpauseContainer: ({ containerId }, signal) => runtime.unpauseContainer(containerId, signal).then(nothing),
       ConnectNetwork: ({ network, containerId, aliases }, signal) =>
         runtime.connectNetwork(network, containerId, aliases, signal).then(nothing),

@@ -11,6 +11,7 @@ const REASONS: Partial<Record<Verb, string>> = {
   KillContainer: 'Killing',
   StopContainer: 'Killing',
   UnpauseContainer: 'Unpaused',
+  UpdateResources: 'ResourcesUpdated',
   ConnectNetwork: 'Reconnected',
   CreateVolume: 'VolumeCreated',
 };
@@ -39,6 +40,8 @@ function describe(operation: Operation): string {
       return `Stopped container ${operation.containerId.slice(0, 12)}: ${operation.cause}`;
     case 'StartContainer':
       return `Started container ${operation.containerId.slice(0, 12)}`;
+    case 'UpdateResources':
+      return `Changed the resources of container ${operation.containerId.slice(0, 12)}: ${operation.cause}`;
     default:
       return formatOperation(operation);
   }

@@ -53,7 +53,10 @@ export const LABEL = {
   claim: `${PREFIX}/claim`,
 } as const;
 
-/** Written on every container, so that a later version which hashes differently can tell its own hashes from these. */
-export const HASH_VERSION = '1';
+/**
+ * Written on every container, so that a later version which hashes differently can tell its own hashes from these.
+ * 1: of the whole template. 2: of the template without resources, or of the whole one (decision 0015).
+ */
+export const HASH_VERSION = '2';
 
 export const POD_TEMPLATE_HASH_LABEL = 'pod-template-hash';

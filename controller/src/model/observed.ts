@@ -5,6 +5,16 @@
 
 export type ContainerPhase = 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead';
 
+/** What a container may use, as Docker has it. */
+export interface ContainerResources {
+  /** Bytes; 0 means no limit. */
+  readonly memoryBytes: number;
+  /** Billionths of a CPU; 0 means no limit. */
+  readonly nanoCpus: number;
+  /** Docker's relative weight from requests.cpu; 0 means Docker's default. */
+  readonly cpuShares: number;
+}
+
 /** One container of this instance. Source: GET /containers/json and, after a change, GET /containers/{id}/json. */
 export interface ObservedContainer {
   /** 64 hex digits. */
@@ -23,6 +33,7 @@ export interface ObservedContainer {
   readonly isOomKilled: boolean;
   /** Docker's own message of a failed start, "" when there is none. */
   readonly error: string;
+  readonly resources: ContainerResources;
   /** Network name -> address in it ("" while not running). */
   readonly networks: Readonly<Record<string, string>>;
 }

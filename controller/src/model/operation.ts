@@ -3,8 +3,10 @@
  * has one subject, and carries its cause. reconcile/ makes them, execute/ has one function for each.
  */
 
+import type { ContainerResources } from './observed.ts';
+
 /** How to create one container; already resolved: no references are left. Mirrors POST /containers/create. */
-export interface ContainerSpec {
+export interface ContainerSpec extends ContainerResources {
   readonly name: string;
   readonly image: string;
   readonly entrypoint?: readonly string[];
@@ -31,12 +33,6 @@ export interface ContainerSpec {
   readonly isPrivilegeEscalationAllowed: boolean;
   readonly capabilitiesAdded: readonly string[];
   readonly capabilitiesDropped: readonly string[];
-  /** Bytes; 0 means no limit. */
-  readonly memoryBytes: number;
-  /** Billionths of a CPU; 0 means no limit. */
-  readonly nanoCpus: number;
-  /** Docker's relative weight from requests.cpu; 0 means Docker's default. */
-  readonly cpuShares: number;
 }
 
 export type ContainerMount =
@@ -73,6 +69,7 @@ export type Operation =
       readonly network: string;
       readonly aliases: readonly string[];
     })
+  | (OperationBase & { readonly verb: 'UpdateResources'; readonly containerId: string; readonly resources: ContainerResources })
   | (OperationBase & {
       readonly verb: 'RunPreStop';
       readonly containerId: string;

@@ -9,7 +9,7 @@ import type { ObservedContainer } from '../model/observed.ts';
 import { digestUid } from './digest.ts';
 import type { Draft } from './draft.ts';
 import { hashOf, makeReplicaSet } from './owner.ts';
-import { templateHash } from './template-hash.ts';
+import { isHashOf } from './template-hash.ts';
 
 export function adopt(draft: Draft): void {
   const known = new Set<string>();
@@ -85,8 +85,8 @@ function replicaSetOf(draft: Draft, deployment: Deployment, hash: string, labels
     const isOwned = candidate.metadata.ownerReferences?.some(({ uid }) => uid === deployment.metadata.uid) ?? false;
     if (isOwned && hashOf(candidate) === hash) return candidate;
   }
-  if (templateHash(deployment.spec.template) === hash) {
-    const made = makeReplicaSet(deployment, 1, deployment.spec.replicas ?? 1);
+  if (isHashOf(hash, deployment.spec.template)) {
+    const made = makeReplicaSet(deployment, 1, deployment.spec.replicas ?? 1, hash);
     draft.create(made, 'its pods were found running');
     return made;
   }

@@ -5,10 +5,10 @@
 import { ANNOTATION, HASH_VERSION, LABEL } from '../model/annotations.ts';
 import type { Container, EnvVar, KeySelector, Pod, Secret, Service, StringMap } from '../model/objects.ts';
 import type { ContainerMount, ContainerSpec } from '../model/operation.ts';
-import { parseQuantity } from '../model/quantity.ts';
 import { decodeBase64Utf8 } from './base64.ts';
 import { hostPortOf } from './host-ports.ts';
 import { hashOf, ownerOf } from './owner.ts';
+import { resourcesOf } from './resources.ts';
 import { matchesLabels } from './selector.ts';
 import { Unresolved } from './unresolved.ts';
 import { mountOf } from './volumes.ts';
@@ -23,8 +23,6 @@ export function containerSpec(world: World, pod: Pod, restartCount: number): Con
   const securityContext = container.securityContext ?? {};
   const user = securityContext.runAsUser ?? pod.spec.securityContext?.runAsUser;
   const group = securityContext.runAsGroup ?? pod.spec.securityContext?.runAsGroup;
-  const limits = container.resources?.limits;
-  const requests = container.resources?.requests;
   return {
     name: containerName(world.instance, pod, restartCount),
     image: container.image,
@@ -44,9 +42,7 @@ export function containerSpec(world: World, pod: Pod, restartCount: number): Con
     isPrivilegeEscalationAllowed: securityContext.allowPrivilegeEscalation ?? true,
     capabilitiesAdded: securityContext.capabilities?.add ?? [],
     capabilitiesDropped: securityContext.capabilities?.drop ?? [],
-    memoryBytes: limits?.memory === undefined ? 0 : Math.ceil(parseQuantity(limits.memory) ?? 0),
-    nanoCpus: limits?.cpu === undefined ? 0 : Math.round((parseQuantity(limits.cpu) ?? 0) * 1e9),
-    cpuShares: requests?.cpu === undefined ? 0 : Math.max(2, Math.round((parseQuantity(requests.cpu) ?? 0) * 1024)),
+    ...resourcesOf(container),
   };
 }
 

@@ -12,9 +12,9 @@ import type { PodHealth } from './health.ts';
 import { hostPortOf, hostPortRange } from './host-ports.ts';
 import { LIMITS } from './limits.ts';
 import { hashOf, makeReplicaSet } from './owner.ts';
+import { revisionOfTemplate, withResources } from './resources.ts';
 import { recreate, rollOut, rolloutBounds } from './rollout.ts';
 import type { PodCounts, RolloutStep } from './rollout.ts';
-import { templateHash } from './template-hash.ts';
 import type { DeploymentMemory } from './world.ts';
 
 export interface ReplicaSetTarget {
@@ -33,8 +33,7 @@ export function reconcileDeployment(draft: Draft, deployment: Deployment, replic
   const replicas = draft.world.teardown === 'none' ? (deployment.spec.replicas ?? 1) : 0;
   const memory = draft.deploymentMemory.get(key);
   const pods = draft.healthOf(key);
-  const hash = templateHash(deployment.spec.template);
-  let current = replicaSets.find((candidate) => hashOf(candidate) === hash);
+  let current = revisionOfTemplate(deployment.spec.template, replicaSets);
   const isPaused = deployment.spec.paused === true;
   if (current === undefined && !(isPaused && replicaSets.length > 0)) {
     current = makeReplicaSet(deployment, nextRevision(replicaSets), 0);
@@ -50,7 +49,9 @@ export function reconcileDeployment(draft: Draft, deployment: Deployment, replic
     draft.update(current, 'rolled back to an earlier template');
   }
   if (current === undefined) return [];
-  const old = replicaSets.filter((candidate) => candidate.metadata.name !== current.metadata.name);
+  current = withResources(draft, deployment, current, replicaSets, pods);
+  const { name } = current.metadata;
+  const old = replicaSets.filter((candidate) => candidate.metadata.name !== name);
   const step = planStep(draft, deployment, replicas, current, pods, memory);
   if (memory !== undefined) draft.deploymentMemory.set(key, rememberProgress(memory, step, pods, draft.world.nowMs));
   if (step.blocked !== undefined)

@@ -24,9 +24,13 @@ export function hashOf(object: Pod | ReplicaSet): string {
 }
 
 /** The ReplicaSet of a Deployment's template. Its uid follows from its owner and its hash, so that it is the same after a loss. */
-export function makeReplicaSet(deployment: Deployment, revision: number, replicas: number): ReplicaSet {
+export function makeReplicaSet(
+  deployment: Deployment,
+  revision: number,
+  replicas: number,
+  hash = templateHash(deployment.spec.template),
+): ReplicaSet {
   const { metadata, spec } = deployment;
-  const hash = templateHash(spec.template);
   const labels = { ...spec.template.metadata?.labels, [POD_TEMPLATE_HASH_LABEL]: hash };
   return {
     apiVersion: 'apps/v1',

@@ -6,6 +6,7 @@
  *   created                            -> start it once its predecessor has let go of the name, port and volumes, and its backoff is over
  *   paused                             -> unpause it (drift)
  *   running, not on its network        -> connect it (drift)
+ *   running, other resources           -> change them as it runs
  * A terminating pod stops in order: out of rotation, drained, preStop, SIGTERM, grace period, SIGKILL, logs saved, removed.
  * Never: an operation on a container whose pod it is not; a start beside a running predecessor.
  */
@@ -17,6 +18,7 @@ import { referenceOf, seconds } from './draft.ts';
 import type { PodHealth } from './health.ts';
 import { LIMITS } from './limits.ts';
 import { LABEL } from '../model/annotations.ts';
+import { updateResources } from './resources.ts';
 import { Unresolved } from './unresolved.ts';
 import { emptyDirName, volumeOperations } from './volumes.ts';
 
@@ -49,6 +51,7 @@ function keep(draft: Draft, health: PodHealth): void {
       return;
     case 'running':
       connect(draft, health, current);
+      updateResources(draft, health);
       return;
     default:
       return;

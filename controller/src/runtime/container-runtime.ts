@@ -4,7 +4,7 @@
  * Every method takes an AbortSignal with a deadline and rejects with `RuntimeError`; status codes decide its code, never message text.
  */
 import type { ContainerSpec } from '../model/operation.ts';
-import type { ObservedContainer, ObservedNetwork, ObservedVolume } from '../model/observed.ts';
+import type { ContainerResources, ObservedContainer, ObservedNetwork, ObservedVolume } from '../model/observed.ts';
 
 export type RuntimeErrorCode =
   /** 404: the container, image, network or volume is not there. */
@@ -57,7 +57,10 @@ export interface ExecResult {
   readonly output: string;
 }
 
-export interface ListedContainer extends Omit<ObservedContainer, 'startedAtMs' | 'finishedAtMs' | 'exitCode' | 'isOomKilled' | 'error'> {
+export interface ListedContainer extends Omit<
+  ObservedContainer,
+  'startedAtMs' | 'finishedAtMs' | 'exitCode' | 'isOomKilled' | 'error' | 'resources'
+> {
   /** Docker's status text, e.g. "Up 3 seconds (Paused)"; only ever compared with itself to see a change. */
   readonly status: string;
 }
@@ -88,6 +91,8 @@ export interface ContainerRuntime {
   createContainer(spec: ContainerSpec, signal: AbortSignal): Promise<string>;
   /** Already started is success. */
   startContainer(containerId: string, signal: AbortSignal): Promise<void>;
+  /** Changes the limits of a container as it runs; 0 leaves one as it is. EngineFailure where the kernel refuses. */
+  updateResources(containerId: string, resources: ContainerResources, signal: AbortSignal): Promise<void>;
   /** SIGTERM or the image's STOPSIGNAL, SIGKILL after `graceMs` (rounded up to seconds). Already stopped or gone is success. */
   stopContainer(containerId: string, graceMs: number, signal: AbortSignal): Promise<void>;
   /** SIGKILL, resolves when the engine has answered. Not running or gone is success. */

@@ -3,6 +3,7 @@
  * two restarters would fight.
  */
 import type Dockerode from 'dockerode';
+import type { ContainerResources } from '../model/observed.ts';
 import type { ContainerMount, ContainerSpec } from '../model/operation.ts';
 
 /** Docker's own log files, a container: two of 10 MB. */
@@ -42,15 +43,20 @@ export function toContainerBody(spec: ContainerSpec): Dockerode.ContainerCreateO
       CapAdd: [...spec.capabilitiesAdded],
       CapDrop: [...spec.capabilitiesDropped],
       SecurityOpt: spec.isPrivilegeEscalationAllowed ? [] : ['no-new-privileges'],
-      Memory: spec.memoryBytes,
-      // Memory and swap together: without it Docker grants as much swap again, and a limit would not limit.
-      MemorySwap: spec.memoryBytes,
-      NanoCpus: spec.nanoCpus,
-      CpuShares: spec.cpuShares,
+      ...toResourceBody(spec),
       LogConfig: LOG_CONFIG,
     },
     NetworkingConfig: { EndpointsConfig: { [spec.network]: { Aliases: [...spec.networkAliases] } } },
   };
+}
+
+export function toResourceBody({
+  memoryBytes,
+  nanoCpus,
+  cpuShares,
+}: ContainerResources): Pick<Dockerode.HostConfig, 'Memory' | 'MemorySwap' | 'NanoCpus' | 'CpuShares'> {
+  // Memory and swap together: without it Docker grants as much swap again, and a limit would not limit.
+  return { Memory: memoryBytes, MemorySwap: memoryBytes, NanoCpus: nanoCpus, CpuShares: cpuShares };
 }
 
 function toMount(mount: ContainerMount): Dockerode.MountSettings {

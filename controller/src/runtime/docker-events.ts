@@ -20,7 +20,7 @@ const EVENT_LINE_BYTES = 256 * 1024;
 const FILTERS = {
   type: ['container', 'network', 'volume', 'image'],
   event: [
-    ...['create', 'start', 'die', 'oom', 'stop', 'kill', 'pause', 'unpause', 'restart', 'rename', 'destroy'],
+    ...['create', 'start', 'die', 'oom', 'stop', 'kill', 'pause', 'unpause', 'restart', 'rename', 'update', 'destroy'],
     ...['connect', 'disconnect', 'remove'],
     ...['pull', 'import', 'load', 'tag', 'untag', 'delete'],
   ],

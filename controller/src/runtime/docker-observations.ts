@@ -1,6 +1,6 @@
 /** Docker's list and inspect answers as observed state. The list mapping runs every second over every container: it copies nothing it need not. */
 import type Dockerode from 'dockerode';
-import type { ContainerPhase, ObservedContainer } from '../model/observed.ts';
+import type { ContainerPhase, ContainerResources, ObservedContainer } from '../model/observed.ts';
 import type { ListedContainer } from './container-runtime.ts';
 
 const PHASES: ReadonlySet<string> = new Set<ContainerPhase>(['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead']);
@@ -51,8 +51,14 @@ export function toObservedContainer(details: Dockerode.ContainerInspectInfo): Ob
     exitCode: state.ExitCode,
     isOomKilled: state.OOMKilled,
     error: state.Error,
+    resources: toResources(details.HostConfig),
     networks: toAddresses(details.NetworkSettings.Networks),
   };
+}
+
+/** A CPU limit set by `docker update --cpus` or by us; one given as quota and period by others counts as none. */
+function toResources({ Memory, NanoCpus, CpuShares }: Dockerode.HostConfig): ContainerResources {
+  return { memoryBytes: Memory ?? 0, nanoCpus: NanoCpus ?? 0, cpuShares: CpuShares ?? 0 };
 }
 
 /** RFC 3339 with nanoseconds to milliseconds of the wall clock; Go's zero time, "0001-01-01T00:00:00Z", is 0. */

@@ -5,7 +5,7 @@
 import { Agent } from 'node:http';
 import { inspect } from 'node:util';
 import type Dockerode from 'dockerode';
-import type { ObservedContainer, ObservedNetwork, ObservedVolume } from '../model/observed.ts';
+import type { ContainerResources, ObservedContainer, ObservedNetwork, ObservedVolume } from '../model/observed.ts';
 import type { ContainerSpec } from '../model/operation.ts';
 import {
   RuntimeError,
@@ -16,7 +16,7 @@ import {
   type LogOptions,
   type RuntimeEvent,
 } from './container-runtime.ts';
-import { toContainerBody } from './docker-container-body.ts';
+import { toContainerBody, toResourceBody } from './docker-container-body.ts';
 import { isStatus, toRuntimeError } from './docker-errors.ts';
 import { watchDockerEvents } from './docker-events.ts';
 import { toListedContainer, toObservedContainer } from './docker-observations.ts';
@@ -126,6 +126,12 @@ export class DockerRuntime implements ContainerRuntime {
   async startContainer(containerId: string, signal: AbortSignal): Promise<void> {
     await this.#onContainer('start', containerId, signal, (container, abortSignal) => container.start({ abortSignal })).catch(
       acceptStatus(304),
+    );
+  }
+
+  async updateResources(containerId: string, resources: ContainerResources, signal: AbortSignal): Promise<void> {
+    await this.#onContainer('update', containerId, signal, (container, abortSignal) =>
+      container.update({ ...toResourceBody(resources), abortSignal }),
     );
   }
 

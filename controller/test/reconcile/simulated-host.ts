@@ -235,6 +235,7 @@ export class SimulatedHost {
           exitCode: 0,
           isOomKilled: false,
           error: '',
+          resources: { memoryBytes: spec.memoryBytes, nanoCpus: spec.nanoCpus, cpuShares: spec.cpuShares },
           networks: { [spec.network]: '' },
         });
         return;
@@ -246,6 +247,9 @@ export class SimulatedHost {
           startedAtMs: this.nowMs,
           networks: { 'coxswain-default': `10.0.0.${this.#nextId}` },
         });
+        return;
+      case 'UpdateResources':
+        this.change(operation.containerId, { resources: operation.resources });
         return;
       case 'UnpauseContainer':
         this.change(operation.containerId, { phase: 'running' });

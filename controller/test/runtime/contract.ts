@@ -53,7 +53,7 @@ function describeContainers(get: () => ContractWorld): void {
       expect(observed.networks[world.network]).to.match(/^\d+\.\d+\.\d+\.\d+$/);
 
       const listed = await world.runtime.listContainers([world.subject.instanceLabel], world.signal());
-      const { startedAtMs: _s, finishedAtMs: _f, exitCode: _e, isOomKilled: _o, error: _r, ...common } = observed;
+      const { startedAtMs: _s, finishedAtMs: _f, exitCode: _e, isOomKilled: _o, error: _r, resources: _p, ...common } = observed;
       const { status: _status, ...entry } = listed.find((container) => container.id === id)!;
       expect(entry).to.deep.equal(common);
     });
@@ -144,6 +144,27 @@ function describeContainers(get: () => ContractWorld): void {
       await world.runtime.removeContainer(id, world.signal());
       await expectRejection(world.runtime.inspectContainer(id, world.signal()), 'NotFound', 404);
       await world.runtime.removeContainer(id, world.signal());
+    });
+
+    it('changes the limits of a running container, and leaves what is 0 as it is', async () => {
+      const world = get();
+      const before = { memoryBytes: 64 * 2 ** 20, nanoCpus: 500_000_000, cpuShares: 128 };
+      const id = await world.run('sleeper', before);
+      const { startedAtMs, resources } = await world.runtime.inspectContainer(id, world.signal());
+      expect(resources).to.deep.equal(before);
+      await world.runtime.updateResources(id, { memoryBytes: 32 * 2 ** 20, nanoCpus: 250_000_000, cpuShares: 0 }, world.signal());
+      const changed = { memoryBytes: 32 * 2 ** 20, nanoCpus: 250_000_000, cpuShares: 128 };
+      expect(await world.runtime.inspectContainer(id, world.signal())).to.deep.include({
+        phase: 'running',
+        startedAtMs,
+        resources: changed,
+      });
+      await expectRejection(
+        world.runtime.updateResources(id, { memoryBytes: 2 ** 20, nanoCpus: 0, cpuShares: 0 }, world.signal()),
+        'Invalid',
+        400,
+      );
+      await expectRejection(world.runtime.updateResources('f'.repeat(64), before, world.signal()), 'NotFound', 404);
     });
 
     it('pauses and unpauses', async () => {

@@ -1,5 +1,5 @@
 /** One container of the fake engine: its states and what its program does. Knows neither clock nor engine. */
-import type { ContainerPhase, ObservedContainer } from '../../src/model/observed.ts';
+import type { ContainerPhase, ContainerResources, ObservedContainer } from '../../src/model/observed.ts';
 import type { ContainerSpec } from '../../src/model/operation.ts';
 import type { ExecResult, ListedContainer } from '../../src/runtime/container-runtime.ts';
 
@@ -15,6 +15,8 @@ export interface FakeProgram {
   /** How long it takes to end after SIGTERM, and its code then. */
   readonly stopAfterMs?: number;
   readonly stopExitCode?: number;
+  /** Bytes that it cannot do without: no limit below them. */
+  readonly memoryInUse?: number;
   /** What it writes at its start. */
   readonly logs?: readonly string[];
   readonly exec?: (command: readonly string[]) => ExecResult;
@@ -35,6 +37,7 @@ export class FakeContainer {
   exitCode = 0;
   isOomKilled = false;
   error = '';
+  resources: ContainerResources;
   readonly logs: string[] = [];
   readonly #addresses = new Map<string, string>();
   readonly #aliases = new Map<string, readonly string[]>();
@@ -45,6 +48,8 @@ export class FakeContainer {
     this.id = id;
     this.spec = spec;
     this.imageId = imageId;
+    const { memoryBytes, nanoCpus, cpuShares } = spec;
+    this.resources = { memoryBytes, nanoCpus, cpuShares };
     this.connect(spec.network, spec.networkAliases, '');
   }
 
@@ -119,7 +124,15 @@ export class FakeContainer {
   }
 
   list(): ListedContainer {
-    const { startedAtMs, finishedAtMs, exitCode, isOomKilled: _isOomKilled, error: _error, ...listed } = this.inspect();
+    const {
+      startedAtMs,
+      finishedAtMs,
+      exitCode,
+      isOomKilled: _isOomKilled,
+      error: _error,
+      resources: _resources,
+      ...listed
+    } = this.inspect();
     return { ...listed, status: `${this.phase} ${startedAtMs} ${finishedAtMs} ${exitCode}` };
   }
 
@@ -136,6 +149,7 @@ export class FakeContainer {
       exitCode: this.exitCode,
       isOomKilled: this.isOomKilled,
       error: this.error,
+      resources: this.resources,
       networks: Object.fromEntries(this.#addresses),
     };
   }

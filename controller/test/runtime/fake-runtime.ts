@@ -2,7 +2,7 @@
  * A Docker engine in memory, for the simulation: the same answers as DockerRuntime (contract.ts holds both to that), on an injected clock, with
  * programmable containers and faults at every call. What it does not model is written where it is left out.
  */
-import type { ObservedContainer, ObservedNetwork, ObservedVolume } from '../../src/model/observed.ts';
+import type { ContainerResources, ObservedContainer, ObservedNetwork, ObservedVolume } from '../../src/model/observed.ts';
 import type { ContainerSpec } from '../../src/model/operation.ts';
 import { systemClock, type Clock } from '../../src/runtime/clock.ts';
 import {
@@ -196,6 +196,23 @@ export class FakeRuntime implements ContainerRuntime {
       if (program.exitAfterMs !== undefined) {
         this.#clock.setTimer(program.exitAfterMs, () => container.run === run && this.#end(container, program.exitCode ?? 0, false));
       }
+    });
+  }
+
+  /** As at the engine: 0 leaves a value as it is. A limit below what the program says it uses is refused. */
+  async updateResources(containerId: string, wanted: ContainerResources, signal: AbortSignal): Promise<void> {
+    await this.#call('updateResources', [containerId, wanted], signal, () => {
+      const container = this.#container(containerId);
+      const { memoryBytes, nanoCpus, cpuShares } = container.resources;
+      if (wanted.memoryBytes > 0 && wanted.memoryBytes < 6 * 2 ** 20) throw refusal('Invalid', 400, 'the least memory limit is 6MB');
+      if (wanted.memoryBytes > 0 && container.isAlive && wanted.memoryBytes < (container.program.memoryInUse ?? 0))
+        throw refusal('EngineFailure', 500, 'device or resource busy');
+      container.resources = {
+        memoryBytes: wanted.memoryBytes || memoryBytes,
+        nanoCpus: wanted.nanoCpus || nanoCpus,
+        cpuShares: wanted.cpuShares || cpuShares,
+      };
+      this.#emitOf(container, 'update');
     });
   }
 
