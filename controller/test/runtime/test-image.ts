@@ -30,7 +30,7 @@ export async function ensureTestImage(socketPath: string): Promise<void> {
   if (lastLine.includes('"errorDetail"')) throw new Error(`import of ${TEST_IMAGE}: ${lastLine}`);
 }
 
-function findBusybox(): string {
+export function findBusybox(): string {
   const present = BUSYBOX_PATHS.find(existsSync);
   if (present !== undefined) return present;
   const options = { stdio: 'pipe', env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } } as const;
