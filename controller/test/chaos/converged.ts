@@ -8,8 +8,11 @@ interface List<T> {
   readonly items: readonly T[];
 }
 
+/** What is asked of a system, and what is seen past it. */
+export type ObservedSystem = Pick<System, 'api' | 'containers'>;
+
 /** Everything declared is available and current, the ingress is connected, and there is nothing left to do or to wait for. */
-export async function untilConverged(system: System, deadlineMs = 30_000): Promise<void> {
+export async function untilConverged(system: ObservedSystem, deadlineMs = 30_000): Promise<void> {
   await eventually(async () => {
     const problem = await notConverged(system);
     if (problem !== undefined) throw new Error(problem);
@@ -17,7 +20,7 @@ export async function untilConverged(system: System, deadlineMs = 30_000): Promi
 }
 
 /** In words, undefined when it has converged. */
-async function notConverged(system: System): Promise<string | undefined> {
+async function notConverged(system: ObservedSystem): Promise<string | undefined> {
   const { ingress } = await system.api<StatusReport>('/apis/coxswain.dev/v1/status');
   if (!ingress.isConnected) return 'the ingress is not connected';
   const { items } = await system.api<List<Deployment>>('/apis/apps/v1/deployments');
@@ -51,7 +54,7 @@ const DECLARED = [
 ];
 
 /** What is declared, object by object, and the host ports in use: "Deployment default/web" -> its spec or data as JSON. */
-export async function holdings(system: System): Promise<ReadonlyMap<string, string>> {
+export async function holdings(system: ObservedSystem): Promise<ReadonlyMap<string, string>> {
   const lists = await Promise.all(DECLARED.map((path) => system.api<List<KubernetesObject>>(path)));
   const held = lists.flatMap(({ items }, index) =>
     items.map((object): [string, string] => {
@@ -75,12 +78,12 @@ export function lost(before: ReadonlyMap<string, string>, after: ReadonlyMap<str
 }
 
 /** Ids of running containers of the instance. */
-export async function runningIds(system: System): Promise<ReadonlySet<string>> {
+export async function runningIds(system: ObservedSystem): Promise<ReadonlySet<string>> {
   return new Set((await system.containers()).filter(({ phase }) => phase === 'running').map(({ id }) => id));
 }
 
 /** Brings it up, and takes it away whatever happens. */
-export async function withSystem<T>(system: System, use: (system: System) => Promise<T>): Promise<T> {
+export async function withSystem<T, S extends Pick<System, 'up' | 'remove'>>(system: S, use: (system: S) => Promise<T>): Promise<T> {
   let hasFailed = true;
   try {
     await system.up();

@@ -2,30 +2,38 @@
 import { performance } from 'node:perf_hooks';
 import type { System } from '../e2e/system.ts';
 import { Load } from '../e2e/load.ts';
-import type { LoadFailure, LoadOptions } from '../e2e/load.ts';
+import type { LoadFailure, LoadOptions, LoadResult } from '../e2e/load.ts';
 import { holdings, lost, runningIds, untilConverged } from './converged.ts';
+import type { ObservedSystem } from './converged.ts';
 import type { ChaosOutcome } from './scenario.ts';
 
-export interface Disturbance {
+/** Any system that can be asked and looked at. */
+export interface DisturbedSystem extends ObservedSystem {
+  readonly ingressPort: number;
+  /** Where load cannot come from this process. */
+  load?(options: LoadOptions): Promise<{ stop(): Promise<LoadResult> }>;
+}
+
+export interface Disturbance<S extends DisturbedSystem = System> {
   readonly name: string;
   /** Makes the fault; resolves once it is made. Returns ids of the containers that the fault itself takes. */
-  readonly make: (system: System) => Promise<readonly string[]>;
+  readonly make: (system: S) => Promise<readonly string[]>;
   /** The failed requests that nobody could have saved. */
   readonly isUnsavable?: (failure: LoadFailure) => boolean;
   /** Instead of "as declared, and nothing left to do". */
-  readonly until?: (system: System) => Promise<void>;
+  readonly until?: (system: S) => Promise<void>;
 }
 
-export interface DisturbOptions {
-  readonly system: System;
+export interface DisturbOptions<S extends DisturbedSystem = System> {
+  readonly system: S;
   readonly load: LoadOptions;
-  readonly disturbances: readonly Disturbance[];
+  readonly disturbances: readonly Disturbance<S>[];
   readonly deadlineMs: number;
   readonly print: (line: string) => void;
 }
 
 /** Each disturbance is made under load on a converged system; the load goes on until it has converged again, and a moment longer. */
-export async function disturb(options: DisturbOptions): Promise<ChaosOutcome> {
+export async function disturb<S extends DisturbedSystem>(options: DisturbOptions<S>): Promise<ChaosOutcome> {
   const { system, disturbances, deadlineMs, print } = options;
   await untilConverged(system, 60_000);
   const outcome = { tried: 0, survived: 0, requestsSent: 0, requestsFailed: 0, requestsCut: 0, containersRestarted: 0, thingsLost: 0 };
@@ -35,7 +43,7 @@ export async function disturb(options: DisturbOptions): Promise<ChaosOutcome> {
     outcome.tried++;
     const idsBefore = await runningIds(system);
     const heldBefore = await holdings(system);
-    const load = new Load(system, options.load);
+    const load = (await system.load?.(options.load)) ?? new Load(system, options.load);
     await pause(300);
     const startedAtMs = performance.now();
     let problem: string | undefined;

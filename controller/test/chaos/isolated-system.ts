@@ -1,6 +1,6 @@
 /**
- * A small Coxswain of a scenario's own: BusyBox web servers (they start at once, so that a fault and not a start is measured), on the shared engine
- * or a private one, run by the supervisor or as two processes of which the control plane has an environment of its own.
+ * A small Coxswain (web servers that start in a moment) whose surroundings belong to the scenario: another engine and its network namespace, a
+ * faulty way to the engine, a disk, a clock. Run by the supervisor, or as two processes of which the control plane has an environment of its own.
  */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
@@ -13,15 +13,16 @@ import type { Deployment, Event, KubernetesObject, Pod } from '../../src/model/o
 import type { ListedContainer } from '../../src/runtime/container-runtime.ts';
 import { DockerRuntime } from '../../src/runtime/docker-runtime.ts';
 import { eventually } from '../eventually.ts';
+import { untilConverged } from './converged.ts';
+import type { LoadOptions, LoadResult } from '../e2e/load.ts';
 import { TEST_IMAGE, ensureTestImage } from '../runtime/test-image.ts';
-import type { LoadReport } from './load-process.ts';
 
 const repositoryDir = process.cwd();
 const script = join(repositoryDir, 'controller/dist/main.js');
 const CALL_DEADLINE_MS = 20_000;
 const END_DEADLINE_MS = 30_000;
 
-export interface SmallSystemOptions {
+export interface IsolatedSystemOptions {
   readonly name: string;
   /** The first of ten: five for the pinned replicas, the last for the ingress. */
   readonly basePort: number;
@@ -43,7 +44,7 @@ export interface Answer {
 }
 
 /** `web`, three replicas, pinned, and `plain`, two, not pinned; a generated Secret in the environment of web. */
-export function smallManifests(basePort: number, edit: (text: string) => string = (text) => text): Readonly<Record<string, string>> {
+export function isolatedManifests(basePort: number, edit: (text: string) => string = (text) => text): Readonly<Record<string, string>> {
   return { 'web.yaml': edit(manifestOf('web', 3, `${basePort}-${basePort + 4}`)), 'plain.yaml': edit(manifestOf('plain', 2, undefined)) };
 }
 
@@ -86,18 +87,18 @@ spec: { rules: [{ http: { paths: [{ path: ${path}, pathType: Prefix, backend: { 
 `;
 }
 
-export class SmallSystem {
+export class IsolatedSystem {
   readonly instance: string;
   readonly home: string;
   readonly manifestDir: string;
   readonly ingressPort: number;
   readonly runtime: DockerRuntime;
-  readonly #options: SmallSystemOptions;
+  readonly #options: IsolatedSystemOptions;
   readonly #engineSocketPath: string;
   readonly #environment: NodeJS.ProcessEnv;
   readonly #processes = new Map<string, ChildProcess>();
 
-  constructor(options: SmallSystemOptions) {
+  constructor(options: IsolatedSystemOptions) {
     this.#options = options;
     this.instance = `chaos-${options.name}-${process.pid}`;
     this.home = options.home ?? mkdtempSync(join(tmpdir(), `coxswain-${options.name}-`));
@@ -105,7 +106,7 @@ export class SmallSystem {
     this.ingressPort = options.basePort + 9;
     this.#engineSocketPath = options.engineSocketPath ?? '/var/run/docker.sock';
     this.runtime = new DockerRuntime({ socketPath: this.#engineSocketPath });
-    for (const [file, text] of Object.entries(options.manifests ?? smallManifests(options.basePort)))
+    for (const [file, text] of Object.entries(options.manifests ?? isolatedManifests(options.basePort)))
       writeFileSync(join(this.manifestDir, file), text);
     this.#environment = {
       ...process.env,
@@ -122,7 +123,7 @@ export class SmallSystem {
   async up(): Promise<void> {
     await ensureTestImage(this.#engineSocketPath);
     this.start();
-    await this.untilAvailable();
+    await untilConverged(this, 60_000);
   }
 
   start(): void {
@@ -162,7 +163,9 @@ export class SmallSystem {
   }
 
   /** What it owns is removed, data too, by way of the engine itself. */
-  async remove(): Promise<void> {
+  async remove(hasFailed: boolean): Promise<void> {
+    if (hasFailed)
+      for (const name of ['control-plane', 'ingress'] as const) process.stderr.write(`--- ${name}.log (end)\n${this.logTail(name)}\n`);
     await this.stop();
     const label = [`coxswain.dev/instance=${this.instance}`];
     const signal = (): AbortSignal => AbortSignal.timeout(60_000);
@@ -178,7 +181,7 @@ export class SmallSystem {
   // ---- what it says
 
   /** Of the control plane's API. Rejects when nobody answers. */
-  api(method: string, path: string, body?: unknown): Promise<Answer> {
+  call(method: string, path: string, body?: unknown): Promise<Answer> {
     const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
     const headers = payload === undefined ? {} : { 'Content-Type': 'application/merge-patch+json', 'Content-Length': payload.length };
     return new Promise((resolve, reject) => {
@@ -197,22 +200,22 @@ export class SmallSystem {
     });
   }
 
-  async get<T>(path: string): Promise<T> {
-    const { status, body } = await this.api('GET', path);
+  async api<T>(path: string): Promise<T> {
+    const { status, body } = await this.call('GET', path);
     if (status !== 200) throw new Error(`GET ${path}: ${status} ${body}`);
     return JSON.parse(body) as T;
   }
 
   status(): Promise<StatusReport> {
-    return this.get('/apis/coxswain.dev/v1/status');
+    return this.api('/apis/coxswain.dev/v1/status');
   }
 
   async list<T extends KubernetesObject>(path: string): Promise<readonly T[]> {
-    return (await this.get<{ readonly items: readonly T[] }>(path)).items;
+    return (await this.api<{ readonly items: readonly T[] }>(path)).items;
   }
 
   deployment(name: string): Promise<Deployment> {
-    return this.get(`/apis/apps/v1/namespaces/default/deployments/${name}`);
+    return this.api(`/apis/apps/v1/namespaces/default/deployments/${name}`);
   }
 
   pods(): Promise<readonly Pod[]> {
@@ -224,7 +227,7 @@ export class SmallSystem {
   }
 
   patchDeployment(name: string, patch: unknown): Promise<Answer> {
-    return this.api('PATCH', `/apis/apps/v1/namespaces/default/deployments/${name}`, patch);
+    return this.call('PATCH', `/apis/apps/v1/namespaces/default/deployments/${name}`, patch);
   }
 
   async scale(name: string, replicas: number): Promise<void> {
@@ -232,7 +235,6 @@ export class SmallSystem {
     if (status !== 200) throw new Error(`scale ${name}: ${status} ${body}`);
   }
 
-  /** Another template, told by `env`; a rollout follows. */
   edit(file: string, change: (text: string) => string): void {
     const path = join(this.manifestDir, file);
     writeFileSync(path, change(readFileSync(path, 'utf8')));
@@ -244,62 +246,40 @@ export class SmallSystem {
     return this.runtime.listContainers([`coxswain.dev/instance=${this.instance}`], AbortSignal.timeout(CALL_DEADLINE_MS));
   }
 
-  /** "id startedAt" of each running one: another start of the same container shows. */
-  async running(): Promise<ReadonlySet<string>> {
-    const running = (await this.containers()).filter(({ phase }) => phase === 'running');
-    const signal = AbortSignal.timeout(CALL_DEADLINE_MS);
-    const all = await Promise.all(running.map(({ id }) => this.runtime.inspectContainer(id, signal)));
-    return new Set(all.map(({ id, startedAtMs }) => `${id} ${startedAtMs}`));
-  }
-
-  /**
-   * Every Deployment has all its replicas, updated and available; exactly their containers exist, none beside them; one port is one container's.
-   * Throws what is not so.
-   */
-  async checkConverged(): Promise<void> {
-    const deployments = await this.list<Deployment>('/apis/apps/v1/deployments');
-    let expected = 0;
-    for (const { metadata, spec, status } of deployments) {
-      const replicas = spec.replicas ?? 1;
-      expected += replicas;
-      const { availableReplicas = 0, updatedReplicas = 0, replicas: all = 0, observedGeneration = 0 } = status ?? {};
-      const isDone = availableReplicas === replicas && updatedReplicas === replicas && all === replicas;
-      if (!isDone || observedGeneration < (metadata.generation ?? 1))
-        throw new Error(`${metadata.name}: ${availableReplicas} available, ${updatedReplicas} updated, ${all} of ${replicas}`);
+  logTail(name: 'control-plane' | 'ingress' | 'supervisor'): string {
+    try {
+      return readFileSync(join(this.home, 'log', `${name}.log`), 'utf8')
+        .split('\n')
+        .slice(-40)
+        .join('\n');
+    } catch {
+      return '(no log)';
     }
-    const containers = await this.containers();
-    const pods = new Set(containers.map(({ labels }) => labels['coxswain.dev/pod-uid']));
-    const isRunning = containers.every(({ phase }) => phase === 'running');
-    if (containers.length !== expected || pods.size !== expected || !isRunning)
-      throw new Error(`${containers.map(({ name, phase }) => `${name} ${phase}`).join(', ')}: not ${expected} running containers`);
   }
 
-  async untilAvailable(deadlineMs = 60_000): Promise<number> {
-    const startedAt = performance.now();
-    await eventually(() => this.checkConverged(), deadlineMs);
-    return Math.round(performance.now() - startedAt);
-  }
-
-  log(name: 'control-plane' | 'ingress' | 'supervisor'): string {
-    return readFileSync(join(this.home, 'log', `${name}.log`), 'utf8');
-  }
-
-  // ---- load
-
-  /** GETs at a constant rate through the ingress, to `/` (web) and `/plain/` in turn. Resolves once it runs. */
-  async load(perSecond: number, paths: readonly string[] = ['/', '/plain/']): Promise<{ stop(): Promise<LoadReport> }> {
+  /** Resolves once it runs. In a process of its own, which nothing here holds up. */
+  async load(options: LoadOptions): Promise<{ stop(): Promise<LoadResult> }> {
     const loadScript = join(repositoryDir, 'controller/test/chaos/load-process.ts');
-    const node = [process.execPath, '--import', 'tsx', loadScript, String(this.ingressPort), String(perSecond), ...paths];
+    const node = [process.execPath, '--import', 'tsx', loadScript, String(this.ingressPort), JSON.stringify(options)];
     const [command, ...args] = this.#wrap(node) as [string, ...string[]];
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     let output = '';
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => (output += chunk));
-    await eventually(() => output.startsWith('started\n'), CALL_DEADLINE_MS);
+    await eventually(() => output.includes('\n'), CALL_DEADLINE_MS);
     return {
       stop: async () => {
         child.kill('SIGTERM');
         await eventually(() => child.exitCode !== null, END_DEADLINE_MS);
-        return JSON.parse(output.slice('started\n'.length)) as LoadReport;
+        const [origin, text] = output.split('\n');
+        const result = JSON.parse(text ?? '') as LoadResult;
+        // Its times in the clock of this process.
+        const shiftMs = Number(origin) - performance.timeOrigin;
+        const failed = result.failed.map((failure) => ({
+          ...failure,
+          sentAtMs: failure.sentAtMs + shiftMs,
+          endedAtMs: failure.endedAtMs + shiftMs,
+        }));
+        return { ...result, failed };
       },
     };
   }
@@ -320,13 +300,4 @@ export class SmallSystem {
 
 function isRunning(child: ChildProcess): boolean {
   return child.exitCode === null && child.signalCode === null;
-}
-
-/** How many of those that ran before do not run any more, or were started again. */
-export function restartedOf(before: ReadonlySet<string>, after: ReadonlySet<string>): number {
-  return [...before].filter((entry) => !after.has(entry)).length;
-}
-
-export function failedOf(report: LoadReport): number {
-  return Object.values(report.failures).reduce((sum, count) => sum + count, 0);
 }
