@@ -1,6 +1,7 @@
 /** `make bench`: the figures the project promises, as ratios to a peer run in the same minute. `make bench ONLY=heal` runs one part. */
 import { execFileSync } from 'node:child_process';
 import { cpus, totalmem } from 'node:os';
+import { benchMany } from './many.bench.ts';
 import { benchReconcile } from './reconcile.bench.ts';
 import { benchWeb } from './web.bench.ts';
 import { benchHeal, benchRest, benchScale, withSystem } from './system.bench.ts';
@@ -33,6 +34,15 @@ if (wants('reconcile')) {
       `reconcile ${pods} pods: converged ${convergedMs.toFixed(0)} ms (${((convergedMs / pods) * 1000).toFixed(1)} us a pod), all to create ${createMs.toFixed(0)} ms (${((createMs / pods) * 1000).toFixed(1)} us a pod)`,
     );
   }
+}
+if (wants('many')) {
+  const { containers, startMs, restCpuMs, crashes, replacedMs, loopLatencyP99Ms, untouchedRestarted } = await benchMany();
+  console.log(
+    `${containers} containers: all available ${(startMs / 1000).toFixed(1)} s after the start; at rest ${restCpuMs.controlPlane.toFixed(0)} ms of CPU a second for one resync and 20 probes (must: at most 100), the engine ${restCpuMs.engine.toFixed(0)} ms`,
+  );
+  console.log(
+    `  ${crashes} crashed at once: all replaced and ready after ${(replacedMs / 1000).toFixed(1)} s; loop latency p99 at most ${loopLatencyP99Ms.toFixed(0)} ms (must: under 1000); others restarted: ${untouchedRestarted}`,
+  );
 }
 if (wants('heal') || wants('scale') || wants('rest') || wants('web')) {
   await withSystem(async (system) => {

@@ -9,6 +9,7 @@ import { System } from '../test/e2e/system.ts';
 import { prepare } from '../test/e2e/acts.ts';
 import { eventually } from '../test/eventually.ts';
 import { bareRemove, bareRun, bareSpec, untilHealthy } from './bare-docker.ts';
+import { cpuSeconds } from './process-cpu.ts';
 import { median, quantile } from './statistics.ts';
 
 const HEALS = 20;
@@ -133,19 +134,13 @@ export async function benchRest(system: System): Promise<readonly RestFigure[]> 
   await system.untilReplicas(10, 60_000);
   await sleep(5_000);
   const names = ['control-plane', 'ingress', 'supervisor'] as const;
-  const before = names.map((name) => cpuTicks(system.pid(name)));
+  const before = names.map((name) => cpuSeconds(system.pid(name)));
   await sleep(REST_SECONDS * 1_000);
   return names.map((name, index) => ({
     process: name,
-    // 100 ticks a second: ticks in 100 s are per cent.
-    cpuPercent: (cpuTicks(system.pid(name)) - (before[index] ?? 0)) / REST_SECONDS,
+    cpuPercent: ((cpuSeconds(system.pid(name)) - (before[index] ?? 0)) / REST_SECONDS) * 100,
     pssMb: pssMb(system.pid(name)),
   }));
-}
-
-function cpuTicks(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return Number(fields[11]) + Number(fields[12]);
 }
 
 function pssMb(pid: number): number {

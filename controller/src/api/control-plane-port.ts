@@ -111,6 +111,8 @@ export interface CrashReport {
 
 export interface ControlPlanePort {
   status(): StatusReport;
+  /** Calls back after each pass of the control loop: milliseconds from when it was called for until its plan was begun. */
+  onPass(listener: (latencyMs: number) => void): void;
   /** Changes nothing. */
   plan(signal: AbortSignal): Promise<PlanReport>;
   /** Resolves when the log is open; the stream carries stdout and stderr as text, unframed, and ends with the log (or never, when following). */

@@ -1,8 +1,10 @@
 /** Metrics for Prometheus, read from the store when they are asked for. Labels are names of Deployments and kinds only: bounded, and gone with them. */
-import { Counter, Gauge, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { KINDS } from '../model/objects.ts';
 import type { ObjectStore } from '../state/object-store.ts';
 import type { ControlPlanePort } from './control-plane-port.ts';
+
+const LATENCY_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
 export interface ApiMetrics {
   readonly registry: Registry;
@@ -55,6 +57,17 @@ export function makeMetrics(store: ObjectStore, port: ControlPlanePort): ApiMetr
   gauge('coxswain_ingress_requests_total', 'Requests the ingress took', () => port.status().ingress.requestsTotal);
   gauge('coxswain_ingress_failed_total', 'Requests the ingress had to fail', () => port.status().ingress.failedTotal);
   gauge('coxswain_process_resident_bytes', 'Memory of the control plane', () => process.memoryUsage.rss());
+  gauge('coxswain_process_cpu_seconds_total', 'Processor time of the control plane, user and system', () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1e6;
+  });
+  const loopLatency = new Histogram({
+    name: 'coxswain_loop_latency_seconds',
+    help: 'From when a pass of the control loop was called for until its operations were begun',
+    registers,
+    buckets: LATENCY_BUCKETS_SECONDS,
+  });
+  port.onPass((latencyMs) => loopLatency.observe(latencyMs / 1000));
   const requests = new Counter({
     name: 'coxswain_api_requests_total',
     help: 'Requests to this API',

@@ -57,7 +57,8 @@ export interface LoopStatistics {
 
 interface LoopEvents {
   wake: [reason: string];
-  pass: [plan: Plan];
+  /** Latency: milliseconds from when the pass was called for (a wake, or the time it was due) until its plan was carried out or begun. */
+  pass: [plan: Plan, latencyMs: number];
 }
 
 const NO_MEMORY: Memory = { pods: new Map(), deployments: new Map() };
@@ -70,6 +71,8 @@ export class ControlLoop {
   #memory = NO_MEMORY;
   #isWoken = true;
   #wakeUp: (() => void) | undefined;
+  /** When the next pass was first called for; undefined = not yet. */
+  #calledForAtMs: number | undefined;
   #lastResyncMs = -Infinity;
   #tableVersion: number;
   #tableDigest = '';
@@ -108,6 +111,7 @@ export class ControlLoop {
 
   wake(): void {
     this.#isWoken = true;
+    this.#calledForAtMs = Math.min(this.#calledForAtMs ?? Infinity, this.#options.now());
     this.#wakeUp?.();
   }
 
@@ -148,6 +152,8 @@ export class ControlLoop {
   async pass(signal: AbortSignal): Promise<number> {
     const { now: clock, logger } = this.#options;
     const startedAtMs = clock();
+    const calledForAtMs = Math.min(this.#calledForAtMs ?? startedAtMs, startedAtMs);
+    this.#calledForAtMs = undefined;
     this.#isWoken = false;
     if (startedAtMs - this.#lastResyncMs >= CONTROL_LIMITS.resyncMs) {
       this.#lastResyncMs = startedAtMs;
@@ -162,7 +168,7 @@ export class ControlLoop {
       const now = this.#imageReferences();
       if (now.size > references.size || [...now].some((reference) => !references.has(reference)))
         await this.#ports.observer.refresh(now, signal);
-      for (const subject of ended) this.#unobserved.delete(subject);
+      for (const subject of ended) if (!this.#ports.observer.isPending(subject)) this.#unobserved.delete(subject);
     } catch (error) {
       if (signal.aborted) return resyncAtMs;
       const text = error instanceof Error ? error.message : String(error);
@@ -194,9 +200,9 @@ export class ControlLoop {
       lastError: undefined,
       isEngineReachable: true,
     };
-    this.bus.emit('pass', plan);
+    this.bus.emit('pass', plan, clock() - calledForAtMs);
     // A change of objects may call for more (a new ReplicaSet for its pods, ...): look again at once until nothing changes any more.
-    if (plan.changes.some(({ type }) => type !== 'status')) this.#isWoken = true;
+    if (plan.changes.some(({ type }) => type !== 'status')) this.wake();
     return Math.min(resyncAtMs, plan.wakeAtMs ?? Infinity, scaleAtMs ?? Infinity);
   }
 
@@ -346,6 +352,7 @@ export class ControlLoop {
       return;
     }
     const waitMs = Math.max(0, untilMs - this.#options.now());
+    this.#calledForAtMs = untilMs;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, waitMs);
       this.#wakeUp = () => {

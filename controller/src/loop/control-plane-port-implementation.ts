@@ -79,6 +79,10 @@ export class ControlPlanePortImplementation implements ControlPlanePort {
     };
   }
 
+  onPass(listener: (latencyMs: number) => void): void {
+    this.#parts.loop.bus.on('pass', (_plan, latencyMs) => listener(latencyMs));
+  }
+
   plan(): Promise<PlanReport> {
     const plan = this.#parts.loop.plan();
     return Promise.resolve({

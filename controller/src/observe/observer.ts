@@ -18,6 +18,12 @@ export interface ObserverOptions {
   readonly onEvent: (event: RuntimeEvent | undefined) => void;
 }
 
+/**
+ * Docker answers an inspection of a container only when it has done with starting or ending it, which takes seconds when many do. A look
+ * waits this long for containers that are known already; then it goes on with what is known, and they stay pending.
+ */
+const INSPECT_PATIENCE_MS = 100;
+
 /** Networks, volumes and images change rarely: they are listed again after their events, and every so many resyncs. */
 const SLOW_RESYNC_EVERY = 15;
 
@@ -26,6 +32,10 @@ export class Observer {
   readonly #containers = new Map<string, ObservedContainer>();
   readonly #statuses = new Map<string, string>();
   readonly #dirty = new Set<string>();
+  readonly #inspecting = new Map<string, Promise<void>>();
+  /** Those a look did not wait for: their answer is news. */
+  readonly #late = new Set<string>();
+  #signal = new AbortController().signal;
   #networks: ReadonlyMap<string, ObservedNetwork> = new Map();
   #volumes: ReadonlyMap<string, ObservedVolume> = new Map();
   readonly #images = new Map<string, string>();
@@ -54,6 +64,7 @@ export class Observer {
   /** Watches events until the signal aborts. */
   watch(signal: AbortSignal): Promise<void> {
     const { runtime, instance, onEvent } = this.#options;
+    this.#signal = signal;
     return runtime.watchEvents(
       [`${LABEL.instance}=${instance}`],
       (event) => {
@@ -94,7 +105,14 @@ export class Observer {
     this.#dirty.add(containerId);
   }
 
-  /** Brings the observed state up to date. Rejects with RuntimeError when the engine does not answer; what was known stays. */
+  /** Whether a newer look at the subject of an operation was asked for and is not there yet: what is known of it may be stale. */
+  isPending(subject: string): boolean {
+    if (!subject.startsWith('container:')) return false;
+    const id = subject.slice('container:'.length);
+    return this.#dirty.has(id) || this.#inspecting.has(id);
+  }
+
+  /** Brings the observed state up to date, except what is pending then. Rejects with RuntimeError when the engine does not answer; what was known stays. */
   refresh(imageReferences: Iterable<string>, signal: AbortSignal): Promise<void> {
     return withDeadline(signal, this.#options.callTimeoutMs, (deadline) => this.#refresh(imageReferences, deadline));
   }
@@ -108,16 +126,46 @@ export class Observer {
     if (this.#areVolumesDue) work.push(runtime.listVolumes(labels, deadline).then((all) => this.#takeVolumes(all)));
     for (const reference of imageReferences) if (!this.#images.has(reference)) work.push(this.#findImage(reference, deadline));
     await Promise.all(work);
-    const dirty = [...this.#dirty];
-    this.#dirty.clear();
-    // One container that cannot be inspected keeps its last state and is asked again; it must not stop the others.
-    const results = await Promise.allSettled(dirty.map((id) => this.#inspect(id, deadline)));
+    await this.#inspectDirty(deadline);
+  }
+
+  async #inspectDirty(deadline: AbortSignal): Promise<void> {
+    // Nothing is decided without a container that nobody has seen: what runs would look as if it were missing.
+    const unknown: Promise<void>[] = [];
+    for (const id of [...this.#dirty]) {
+      if (this.#inspecting.has(id)) continue;
+      this.#dirty.delete(id);
+      if (this.#containers.has(id)) this.#inspecting.set(id, this.#inspectInTheBackground(id));
+      else unknown.push(this.#inspect(id, deadline));
+    }
+    const results = await Promise.allSettled(unknown);
+    await settledWithin([...this.#inspecting.values()], INSPECT_PATIENCE_MS);
+    for (const id of this.#inspecting.keys()) this.#late.add(id);
+    // One container that cannot be inspected is asked again; it must not stop the others.
     for (const result of results) {
       if (result.status !== 'rejected') continue;
       const error: unknown = result.reason;
       if (error instanceof RuntimeError && error.code === 'Unreachable') throw error;
       this.#options.logger.warn({ err: error }, 'a container could not be inspected; its last known state stands');
     }
+  }
+
+  /** Longer than the look that began it, if need be. */
+  async #inspectInTheBackground(id: string): Promise<void> {
+    const { callTimeoutMs, logger, onEvent } = this.#options;
+    try {
+      await withDeadline(this.#signal, callTimeoutMs, (deadline) => this.#inspect(id, deadline));
+    } catch (error) {
+      // The next look lists, and so finds out whether the engine is there at all.
+      this.#isListDue = true;
+      this.#late.delete(id);
+      if (!this.#signal.aborted) logger.warn({ err: error }, 'a container could not be inspected; its last known state stands');
+      return;
+    } finally {
+      this.#inspecting.delete(id);
+    }
+    // Something else may have happened to it meanwhile.
+    if (this.#late.delete(id) || this.#dirty.has(id)) onEvent(undefined);
   }
 
   #note(event: RuntimeEvent): boolean {
@@ -208,4 +256,12 @@ export class Observer {
 function sameNetworks(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
   const names = Object.keys(a);
   return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name]);
+}
+
+async function settledWithin(work: readonly Promise<unknown>[], timeoutMs: number): Promise<void> {
+  if (work.length === 0) return;
+  let timer: NodeJS.Timeout | undefined;
+  const patience = new Promise<void>((resolve) => (timer = setTimeout(resolve, timeoutMs)));
+  await Promise.race([Promise.allSettled(work), patience]);
+  clearTimeout(timer);
 }

@@ -26,6 +26,12 @@ export class StubControlPlane implements ControlPlanePort {
     return this.report;
   }
 
+  passed: (latencyMs: number) => void = () => undefined;
+
+  onPass(listener: (latencyMs: number) => void): void {
+    this.passed = listener;
+  }
+
   plan: ControlPlanePort['plan'] = () =>
     Promise.resolve({
       operations: [
