@@ -4,7 +4,7 @@ import { KINDS } from '../model/objects.ts';
 import type { ObjectStore } from '../state/object-store.ts';
 import type { ControlPlanePort } from './control-plane-port.ts';
 
-const LATENCY_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+const LATENCY_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5];
 
 export interface ApiMetrics {
   readonly registry: Registry;

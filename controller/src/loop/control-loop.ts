@@ -119,8 +119,8 @@ export class ControlLoop {
   noteOutcome(outcome: OperationOutcome): void {
     const { operation, containerId } = outcome;
     this.#unobserved.add(operation.subject);
-    this.#ports.observer.touch(operation.subject);
-    if (containerId !== undefined) this.#ports.observer.expect(containerId);
+    if (containerId === undefined) this.#ports.observer.touch(operation.subject);
+    else this.#ports.observer.expect(containerId);
     const pod = this.#podNamed(operation.resource);
     if (pod !== undefined) {
       const { name, namespace, uid } = pod.metadata;

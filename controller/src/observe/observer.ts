@@ -180,8 +180,10 @@ export class Observer {
         } else this.#dirty.add(event.id);
         return true;
       case 'network':
-        if (event.action === 'connect' || event.action === 'disconnect') this.#isListDue = true;
-        else this.#areNetworksDue = true;
+        if (event.action !== 'connect' && event.action !== 'disconnect') this.#areNetworksDue = true;
+        // Each start connects and each end disconnects: a list for every one of them would be most of the work while many start.
+        else if (event.containerId === undefined) this.#isListDue = true;
+        else if (this.#containers.has(event.containerId)) this.#dirty.add(event.containerId);
         return event.action !== 'connect';
       case 'volume':
         if (event.action === 'mount' || event.action === 'unmount') return false;

@@ -49,6 +49,8 @@ export interface RuntimeEvent {
   readonly action: string;
   /** Container id, network id, volume name or image reference. */
   readonly id: string;
+  /** Of a network's "connect" and "disconnect": which container. */
+  readonly containerId?: string;
 }
 
 export interface ExecResult {

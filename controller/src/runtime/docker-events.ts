@@ -71,7 +71,9 @@ async function deliver(
       if (line === undefined || line.done === true || signal.aborted) return;
       const { Type: type, Action: action, Actor: actor } = line.value as EngineEvent;
       const isWanted = type !== 'container' || wanted.every(([key, value]) => isMatching(actor.Attributes?.[key], value));
-      if (isWanted) onEvent({ type, action, id: actor.ID });
+      if (!isWanted) continue;
+      const containerId = type === 'network' ? actor.Attributes?.['container'] : undefined;
+      onEvent({ type, action, id: actor.ID, ...(containerId !== undefined && { containerId }) });
     }
   } finally {
     stream.destroy();

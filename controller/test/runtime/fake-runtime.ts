@@ -328,7 +328,7 @@ export class FakeRuntime implements ContainerRuntime {
       if (target === undefined) throw refusal('NotFound', 404, `network ${network} not found`);
       if (container.networkNames.includes(network)) return;
       container.connect(network, aliases, container.isAlive ? this.#newAddress(network) : '');
-      this.#emit({ type: 'network', action: 'connect', id: target.id });
+      this.#emit({ type: 'network', action: 'connect', id: target.id, containerId });
     });
   }
 
