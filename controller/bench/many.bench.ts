@@ -130,7 +130,9 @@ function quantileBound(before: ReadonlyMap<number, number>, after: ReadonlyMap<n
 }
 
 async function pidOf(containerId: string): Promise<number> {
-  const details = JSON.parse(await overSocket(ENGINE_SOCKET, `/containers/${containerId}/json`)) as { readonly State: { readonly Pid: number } };
+  const details = JSON.parse(await overSocket(ENGINE_SOCKET, `/containers/${containerId}/json`)) as {
+    readonly State: { readonly Pid: number };
+  };
   return details.State.Pid;
 }
 
