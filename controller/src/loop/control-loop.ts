@@ -31,6 +31,8 @@ export interface LoopPorts {
     sync(targets: readonly ProbeTarget[]): void;
     probeNow(containerId: string): Promise<boolean>;
   };
+  /** The last lines of containers that ended; see crash-logs.ts. */
+  readonly crashLogs: { readonly tails: ReadonlyMap<string, string>; want(containerIds: readonly string[]): void };
   readonly ingress: { readonly observed: ObservedIngress; publish(table: EndpointTable): void };
   /** Runs before reconciliation with the newest counts; returns when it wants to run again (monotonic milliseconds). */
   readonly autoscale: (nowMs: number) => number | undefined;
@@ -190,6 +192,7 @@ export class ControlLoop {
     for (const event of plan.events.slice(0, CONTROL_LIMITS.eventsPerPassMost)) this.#ports.events.record(event);
     this.#ports.executor.start(operations);
     this.#probe(plan);
+    this.#ports.crashLogs.want(plan.logsWanted);
     this.#publish(plan);
     this.#lastPlan = plan;
     const passes = this.#statistics.passes + 1;
@@ -239,7 +242,7 @@ export class ControlLoop {
   }
 
   #observed(): ObservedState {
-    const { observer, executor, prober, ingress } = this.#ports;
+    const { observer, executor, prober, ingress, crashLogs } = this.#ports;
     return {
       containers: observer.containers,
       networks: observer.networks,
@@ -247,6 +250,7 @@ export class ControlLoop {
       images: observer.images,
       probes: prober.probes,
       ingress: ingress.observed,
+      logTails: crashLogs.tails,
       busySubjects: this.#unobserved.size === 0 ? executor.busySubjects : new Set([...executor.busySubjects, ...this.#unobserved]),
       failures: executor.failures,
       writtenDirectories: executor.writtenDirectories,

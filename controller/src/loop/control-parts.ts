@@ -19,6 +19,7 @@ import type { ObjectStore } from '../state/object-store.ts';
 import type { StateFileSystem } from '../state/state-file-system.ts';
 import { Autoscaling } from './autoscaling.ts';
 import { ControlLoop } from './control-loop.ts';
+import { CrashLogs } from './crash-logs.ts';
 import { EventRecorder } from './event-recorder.ts';
 import { GeneratedSecrets } from './generated-secrets.ts';
 import { CONTROL_LIMITS } from './limits.ts';
@@ -109,8 +110,9 @@ export function assembleControlParts(options: ControlPartsOptions, outside: Outs
     runningReplicas: (deployment) => countRunning(observer, deployment),
     runningRestart: (deployment) => restartOf(observer, deployment),
   });
+  const crashLogs = new CrashLogs({ runtime, signal, onRead: () => loop.wake() });
   const loop = new ControlLoop(
-    { store, observer, executor, events, prober, ingress: link, autoscale: (nowMs) => autoscaling.evaluate(nowMs) },
+    { store, observer, executor, events, prober, crashLogs, ingress: link, autoscale: (nowMs) => autoscaling.evaluate(nowMs) },
     {
       instance,
       volumeDir: join(home, 'volumes'),

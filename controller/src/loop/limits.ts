@@ -14,6 +14,12 @@ export const CONTROL_LIMITS = {
   /** Counted requests are saved this long after they were reported. */
   countSaveMs: 500,
   eventsPerPassMost: 200,
+  /** What is told of a container that ended: lines and bytes of each, how many containers are remembered and read at once. */
+  crashLogLines: 5,
+  crashLogBytes: 1_024,
+  crashLogsMost: 500,
+  crashLogReadsMost: 4,
+  crashLogTimeoutMs: 2_000,
   /** `down` gives up after this: graces are over by then, and what is left is held by something else. */
   teardownMs: 120_000,
 } as const;

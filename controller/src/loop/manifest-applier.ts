@@ -126,7 +126,8 @@ export class ManifestApplier {
     const { store, events } = this.#options;
     const { object, file } = applied;
     const existing = store.get(object.kind, keyOf(object));
-    const wanted = await this.#complete(storedObject(applied, existing), existing, deployments);
+    const previous = this.#applied.find((known) => identityOf(known.object) === identityOf(object))?.object;
+    const wanted = await this.#complete(storedObject(applied, existing, previous), existing, deployments);
     if (existing === undefined) {
       events.about(store.create(wanted), 'Normal', 'Declared', `Created from ${file}`);
       return `${name(object)} created`;

@@ -30,6 +30,7 @@ const RULES: Readonly<Record<string, Rule>> = {
     parse: parseDependsOn,
     expected: 'Deployments such as "deployment/postgres", comma separated',
   },
+  [ANNOTATION.rollOnConfigChange]: { place: 'pod template', parse: parseBoolean, expected: '"true" or "false"' },
   [ANNOTATION.generate]: { place: 'Secret', parse: parseGeneratedKeys, expected: 'keys such as "password", comma separated' },
   [ANNOTATION.syncPeriod]: { place: 'HorizontalPodAutoscaler', parse: parseDuration, expected: DURATION },
   [ANNOTATION.window]: { place: 'HorizontalPodAutoscaler', parse: parseDuration, expected: DURATION },
@@ -37,8 +38,20 @@ const RULES: Readonly<Record<string, Rule>> = {
   [ANNOTATION.uncountedPaths]: { place: 'Ingress', parse: parsePathList, expected: 'paths that begin with "/", comma separated' },
 };
 
+/** Of the pod template, and understood on the Deployment itself as well. */
+const ON_DEPLOYMENTS_TOO: ReadonlySet<string> = new Set([ANNOTATION.dependsOn, ANNOTATION.rollOnConfigChange]);
+
+function parseBoolean(text: string): string | undefined {
+  return text === 'true' || text === 'false' ? text : undefined;
+}
+
 /** Written by Coxswain; found in manifests that were copied from its output. */
-export const WRITTEN_ANNOTATIONS: readonly string[] = [ANNOTATION.source, ANNOTATION.declaredReplicas, ANNOTATION.hostPort];
+export const WRITTEN_ANNOTATIONS: readonly string[] = [
+  ANNOTATION.source,
+  ANNOTATION.declaredReplicas,
+  ANNOTATION.hostPort,
+  ANNOTATION.configDigest,
+];
 
 export function* checkAnnotations(object: DeclarableObject): Iterable<Finding> {
   yield* check(object.metadata.annotations, ['metadata', 'annotations'], object.kind === 'Pod' ? 'pod template' : object.kind);
@@ -55,7 +68,7 @@ function* check(annotations: StringMap | undefined, path: readonly PathStep[], p
       yield { code: 'IgnoredField', path: here, message: 'this annotation is not declared: Coxswain sets it' };
     } else if (rule === undefined) {
       yield { code: 'UnknownField', path: here, message: `unknown annotation ${describeFound(name)}${suggest(name, Object.keys(RULES))}` };
-    } else if (rule.place !== place && !(name === ANNOTATION.dependsOn && place === 'Deployment')) {
+    } else if (rule.place !== place && !(ON_DEPLOYMENTS_TOO.has(name) && place === 'Deployment')) {
       const where = rule.place === 'pod template' ? 'the pod template (spec.template.metadata.annotations)' : `a ${rule.place}`;
       yield { code: 'BadValue', path: here, message: `this annotation belongs on ${where}` };
     } else if (rule.parse(value) === undefined) {

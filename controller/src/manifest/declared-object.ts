@@ -3,7 +3,8 @@
  * Pure. `declaredPart(storedObject(x)) = x`, so that a restart applies nothing again.
  */
 import { ANNOTATION } from '../model/annotations.ts';
-import type { DeclarableObject, Deployment, ObjectMeta, Secret, StringMap } from '../model/objects.ts';
+import type { DeclarableObject, Deployment, ObjectMeta, PodTemplateSpec, Secret, StringMap } from '../model/objects.ts';
+import { deepEqual } from '../state/deep-equal.ts';
 import { parseGeneratedKeys } from './annotation-values.ts';
 import type { AppliedObject } from './decide-application.ts';
 
@@ -16,8 +17,15 @@ function isKept(annotation: string): boolean {
   );
 }
 
-/** The object to store for a declaration; `stored` is the one there now, if any. */
-export function storedObject({ object, file }: AppliedObject, stored: DeclarableObject | undefined): DeclarableObject {
+/**
+ * The object to store for a declaration; `stored` is the one there now, if any, `previous` what was declared before: where a declaration
+ * says what it said, what people did since over the API stands.
+ */
+export function storedObject(
+  { object, file }: AppliedObject,
+  stored: DeclarableObject | undefined,
+  previous?: DeclarableObject,
+): DeclarableObject {
   const before = stored?.kind === object.kind ? stored : undefined;
   const metadata: ObjectMeta = {
     ...before?.metadata,
@@ -27,7 +35,8 @@ export function storedObject({ object, file }: AppliedObject, stored: Declarable
   if (object.metadata.labels === undefined) delete (metadata as { labels?: StringMap }).labels;
   const status = before !== undefined && 'status' in before ? { status: before.status } : {};
   const merged = { ...object, metadata, ...status } as DeclarableObject;
-  if (merged.kind === 'Deployment') return storedDeployment(merged, before as Deployment | undefined);
+  if (merged.kind === 'Deployment')
+    return storedDeployment(merged, before as Deployment | undefined, previous?.kind === 'Deployment' ? previous : undefined);
   if (merged.kind === 'Secret') return storedSecret(merged, before as Secret | undefined);
   return merged;
 }
@@ -60,33 +69,44 @@ function declaredAnnotations(annotations: StringMap | undefined): { readonly ann
   return declared.length === 0 ? {} : { annotations: Object.fromEntries(declared) };
 }
 
-/** A scale stands until the manifest says another number than it last did; a restart asked for with kubectl stays asked for. */
-function storedDeployment(deployment: Deployment, before: Deployment | undefined): Deployment {
+/**
+ * A scale stands until the manifest says another number than it last did; so does a template that was set, undone or restarted, until the
+ * manifest has another one, and a pause. A restart asked for with kubectl stays asked for.
+ */
+function storedDeployment(deployment: Deployment, before: Deployment | undefined, previous: Deployment | undefined): Deployment {
   const { replicas } = deployment.spec;
   const lastDeclared = before?.metadata.annotations?.[ANNOTATION.declaredReplicas];
   const isUnchanged = before !== undefined && (replicas === undefined || lastDeclared === String(replicas));
   const kept = isUnchanged ? before.spec.replicas : replicas;
-  const restartedAt = before?.spec.template.metadata?.annotations?.[ANNOTATION.restartedAt];
-  const { template } = deployment.spec;
-  const restarted = {
-    ...template.metadata,
-    annotations: { ...template.metadata?.annotations, [ANNOTATION.restartedAt]: restartedAt ?? '' },
-  };
+  const isTemplateKept = previous !== undefined && deepEqual(previous.spec.template, deployment.spec.template);
+  const isPauseKept = previous !== undefined && previous.spec.paused === deployment.spec.paused;
+  const { paused: declaredPause, ...spec } = deployment.spec;
+  const paused = before !== undefined && isPauseKept ? before.spec.paused : declaredPause;
+  const changeCause = isTemplateKept ? before?.metadata.annotations?.[ANNOTATION.changeCause] : undefined;
   return {
     ...deployment,
     metadata: {
       ...deployment.metadata,
       annotations: {
         ...deployment.metadata.annotations,
+        ...(changeCause !== undefined && { [ANNOTATION.changeCause]: changeCause }),
         ...(replicas === undefined ? {} : { [ANNOTATION.declaredReplicas]: String(replicas) }),
       },
     },
     spec: {
-      ...deployment.spec,
+      ...spec,
       ...(kept === undefined ? {} : { replicas: kept }),
-      template: restartedAt === undefined ? template : { ...template, metadata: restarted },
+      ...(paused === undefined ? {} : { paused }),
+      template: before !== undefined && isTemplateKept ? before.spec.template : withRestartOf(before, deployment.spec.template),
     },
   };
+}
+
+function withRestartOf(before: Deployment | undefined, template: PodTemplateSpec): PodTemplateSpec {
+  const restartedAt = before?.spec.template.metadata?.annotations?.[ANNOTATION.restartedAt];
+  if (restartedAt === undefined) return template;
+  const annotations = { ...template.metadata?.annotations, [ANNOTATION.restartedAt]: restartedAt };
+  return { ...template, metadata: { ...template.metadata, annotations } };
 }
 
 function declaredDeployment(deployment: Deployment, declaredReplicas: string | undefined): Deployment {

@@ -24,6 +24,7 @@ export type ManifestErrorCode =
   // objects together
   | 'DuplicateObject'
   | 'MissingReference'
+  | 'DependencyCycle'
   | 'SelectorMismatch'
   | 'SelectorOverlap'
   | 'PortMismatch'

@@ -18,6 +18,7 @@ import { formatReference } from '../model/objects.ts';
 import { matchesLabels, matchesSelector } from '../reconcile/selector.ts';
 import { parseGeneratedKeys, parseIpv4, parsePortRange } from './annotation-values.ts';
 import type { PortRange } from './annotation-values.ts';
+import { findDependencyCycles } from './dependency-cycles.ts';
 import { describeFound, suggest } from './finding.ts';
 import type { Finding } from './finding.ts';
 import { formatLabels, portMismatch } from './object-check.ts';
@@ -52,9 +53,17 @@ export function* checkSnapshot(
     }
   }
   for (const service of world.services) yield* checkServicePods(world, service);
+  yield* checkDependencies(world.deployments);
   yield* checkSelectorOverlap(world.deployments);
   yield* checkHostPorts(world);
   for (const autoscaler of world.autoscalers) yield* checkMetric(world, autoscaler);
+}
+
+function* checkDependencies(deployments: readonly Parsed<Deployment>[]): Iterable<SnapshotFinding> {
+  for (const { deployment, finding } of findDependencyCycles(deployments.map(({ object }) => object))) {
+    const object = deployments.find((parsed) => parsed.object === deployment);
+    if (object !== undefined) yield { object, finding };
+  }
 }
 
 class SnapshotWorld {
@@ -262,7 +271,7 @@ function* checkPortCount(world: SnapshotWorld, { object, range }: Pinned): Itera
 function mayBeUnavailable({ strategy }: Deployment['spec'], replicas: number): boolean {
   if (strategy?.type === 'Recreate') return true;
   const { maxUnavailable = '25%', maxSurge = '25%' } = strategy?.rollingUpdate ?? {};
-  const resolve = (value: number | string): number => (typeof value === 'number' ? value : (Number.parseInt(value, 10) / 100) * replicas);
+  const resolve = (value: number | string): number => (typeof value === 'number' ? value : (Number.parseInt(value, 10) * replicas) / 100);
   // With no surge at all Kubernetes takes one pod rather than none.
   return Math.floor(resolve(maxUnavailable)) > 0 || Math.ceil(resolve(maxSurge)) === 0;
 }

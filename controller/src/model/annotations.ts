@@ -15,6 +15,8 @@ export const ANNOTATION = {
   dependsOn: `${PREFIX}/depends-on`,
   /** Secret: comma separated keys that get a random value, e.g. "password". */
   generate: `${PREFIX}/generate`,
+  /** Deployment or its pod template: "false" leaves running pods alone when a ConfigMap or Secret they use changes; default "true". */
+  rollOnConfigChange: `${PREFIX}/roll-on-config-change`,
   /** HorizontalPodAutoscaler: e.g. "120s". */
   syncPeriod: `${PREFIX}/sync-period`,
   window: `${PREFIX}/window`,
@@ -28,7 +30,11 @@ export const ANNOTATION = {
   source: `${PREFIX}/source`,
   /** On a Deployment: `spec.replicas` as its manifest last said it, so that a scale is not undone by an unchanged manifest. */
   declaredReplicas: `${PREFIX}/declared-replicas`,
+  /** On a ReplicaSet and its pods: the digest of the ConfigMap and Secret content they were made for. */
+  configDigest: `${PREFIX}/config-digest`,
   revision: 'deployment.kubernetes.io/revision',
+  /** On a Deployment, by people, and on the ReplicaSet that came of it: why. */
+  changeCause: 'kubernetes.io/change-cause',
   restartedAt: 'kubectl.kubernetes.io/restartedAt',
 } as const;
 
@@ -49,6 +55,8 @@ export const LABEL = {
   podLabels: `${PREFIX}/pod-labels`,
   /** The template's `restartedAt`, when there is one: it is in the template hash, and in no manifest. */
   restartedAt: `${PREFIX}/restarted-at`,
+  /** The digest of the configuration its ReplicaSet was made for, when it names any: tells a ReplicaSet after a loss of the state. */
+  configDigest: `${PREFIX}/config-digest`,
   /** On a volume: the PersistentVolumeClaim it belongs to. */
   claim: `${PREFIX}/claim`,
 } as const;

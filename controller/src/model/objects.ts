@@ -202,6 +202,7 @@ export interface ContainerState {
   readonly terminated?: {
     readonly exitCode: number;
     readonly reason?: string;
+    readonly message?: string;
     readonly startedAt?: Timestamp;
     readonly finishedAt?: Timestamp;
     readonly containerID?: string;

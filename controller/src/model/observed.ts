@@ -99,6 +99,8 @@ export interface ObservedState {
   readonly writtenDirectories: ReadonlySet<string>;
   readonly probes: ReadonlyMap<string, ObservedProbes>;
   readonly ingress: ObservedIngress;
+  /** Container id -> the last lines of one that ended; "" when it said nothing. Bounded: the newest, a few lines each. */
+  readonly logTails: ReadonlyMap<string, string>;
   /** Subjects with an operation still running. */
   readonly busySubjects: ReadonlySet<string>;
   readonly failures: ReadonlyMap<string, OperationFailure>;

@@ -9,7 +9,7 @@ import type { ObservedContainer } from '../model/observed.ts';
 import { digestUid } from './digest.ts';
 import type { Draft } from './draft.ts';
 import { hashOf, makeReplicaSet } from './owner.ts';
-import { isHashOf } from './template-hash.ts';
+import { isNameOf } from './template-hash.ts';
 
 export function adopt(draft: Draft): void {
   const known = new Set<string>();
@@ -58,6 +58,7 @@ function adoptedPod(draft: Draft, uid: string, container: ObservedContainer): Po
         ...replicaSet?.spec.template?.metadata?.annotations,
         [LABEL.owner]: labels[LABEL.owner] ?? '',
         ...(labels[LABEL.hostPort] !== undefined && { [ANNOTATION.hostPort]: labels[LABEL.hostPort] }),
+        ...(labels[LABEL.configDigest] !== undefined && { [ANNOTATION.configDigest]: labels[LABEL.configDigest] }),
       },
       ...(replicaSet !== undefined && {
         ownerReferences: [
@@ -85,8 +86,9 @@ function replicaSetOf(draft: Draft, deployment: Deployment, hash: string, labels
     const isOwned = candidate.metadata.ownerReferences?.some(({ uid }) => uid === deployment.metadata.uid) ?? false;
     if (isOwned && hashOf(candidate) === hash) return candidate;
   }
-  if (isHashOf(hash, deployment.spec.template)) {
-    const made = makeReplicaSet(deployment, 1, deployment.spec.replicas ?? 1, hash);
+  const configDigest = labels[LABEL.configDigest];
+  if (isNameOf(hash, deployment.spec.template, configDigest)) {
+    const made = makeReplicaSet(deployment, { hash, configDigest }, 1, deployment.spec.replicas ?? 1);
     draft.create(made, 'its pods were found running');
     return made;
   }

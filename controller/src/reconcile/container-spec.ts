@@ -61,6 +61,7 @@ function containerLabels(instance: string, pod: Pod, restartCount: number): Read
   const { metadata } = pod;
   const hostPort = hostPortOf(pod);
   const restartedAt = metadata.annotations?.[ANNOTATION.restartedAt];
+  const configDigest = metadata.annotations?.[ANNOTATION.configDigest];
   return {
     [LABEL.instance]: instance,
     [LABEL.namespace]: metadata.namespace ?? 'default',
@@ -73,6 +74,7 @@ function containerLabels(instance: string, pod: Pod, restartCount: number): Read
     [LABEL.podLabels]: labelText(metadata.labels),
     ...(hostPort !== undefined && { [LABEL.hostPort]: String(hostPort) }),
     ...(restartedAt !== undefined && { [LABEL.restartedAt]: restartedAt }),
+    ...(configDigest !== undefined && { [LABEL.configDigest]: configDigest }),
   };
 }
 

@@ -1,19 +1,18 @@
 /**
- * Deployment -> ReplicaSets: one ReplicaSet per pod template, and how many pods each should have now.
- * It writes ReplicaSets and the Deployment's status; it never touches pods (replica-set.ts does).
+ * Deployment -> how many pods each of its ReplicaSets should have now. Which ReplicaSet is the newest says revisions.ts, what people read of
+ * it deployment-status.ts; pods are made and retired in replica-set.ts.
  */
-import { ANNOTATION } from '../model/annotations.ts';
 import { keyOf } from '../model/objects.ts';
-import type { Condition, Deployment, ReplicaSet } from '../model/objects.ts';
-import { canonicalJson } from './digest.ts';
+import type { Deployment, ReplicaSet } from '../model/objects.ts';
+import { isAvailable, writeDeploymentStatus } from './deployment-status.ts';
 import type { Draft } from './draft.ts';
 import { referenceOf } from './draft.ts';
 import type { PodHealth } from './health.ts';
 import { hostPortOf, hostPortRange } from './host-ports.ts';
-import { LIMITS } from './limits.ts';
-import { hashOf, makeReplicaSet } from './owner.ts';
-import { revisionOfTemplate, withResources } from './resources.ts';
-import { recreate, rollOut, rolloutBounds } from './rollout.ts';
+import { hashOf } from './owner.ts';
+import { withResources } from './resources.ts';
+import { currentRevision, dropHistory, revisionOf, writeRevision } from './revisions.ts';
+import { holdStill, recreate, rollOut, rolloutBounds } from './rollout.ts';
 import type { PodCounts, RolloutStep } from './rollout.ts';
 import type { DeploymentMemory } from './world.ts';
 
@@ -33,32 +32,58 @@ export function reconcileDeployment(draft: Draft, deployment: Deployment, replic
   const replicas = draft.world.teardown === 'none' ? (deployment.spec.replicas ?? 1) : 0;
   const memory = draft.deploymentMemory.get(key);
   const pods = draft.healthOf(key);
-  let current = revisionOfTemplate(deployment.spec.template, replicaSets);
-  const isPaused = deployment.spec.paused === true;
-  if (current === undefined && !(isPaused && replicaSets.length > 0)) {
-    current = makeReplicaSet(deployment, nextRevision(replicaSets), 0);
-    const cause = `deployment ${deployment.metadata.name} has a new pod template`;
-    // One of an earlier Deployment of this name may be there still.
-    if (draft.replicaSets.has(keyOf(current))) draft.update(current, cause);
-    else draft.create(current, cause);
-  } else if (current === undefined) {
-    current = newest(replicaSets);
-  } else if (!isPaused && revisionOf(current) < nextRevision(replicaSets) - 1) {
-    // Back to an earlier template: it becomes the newest revision.
-    current = withRevision(current, nextRevision(replicaSets));
-    draft.update(current, 'rolled back to an earlier template');
-  }
-  if (current === undefined) return [];
-  current = withResources(draft, deployment, current, replicaSets, pods);
+  const found = currentRevision(draft, deployment, replicaSets);
+  if (found === undefined) return [];
+  const current = found.isOfTemplate ? withResources(draft, deployment, found.replicaSet, replicaSets, pods) : found.replicaSet;
+  const revision = { ...found, replicaSet: current };
   const { name } = current.metadata;
   const old = replicaSets.filter((candidate) => candidate.metadata.name !== name);
-  const step = planStep(draft, deployment, replicas, current, pods, memory);
-  if (memory !== undefined) draft.deploymentMemory.set(key, rememberProgress(memory, step, pods, draft.world.nowMs));
+  const isHeld = deployment.spec.paused === true && draft.world.teardown === 'none';
+  const step = isHeld ? heldStep(draft, deployment, replicas, memory) : planStep(draft, deployment, replicas, current, pods, memory);
+  if (memory !== undefined) draft.deploymentMemory.set(key, { ...memory, isRollingOut: step.isRollingOut });
   if (step.blocked !== undefined)
     draft.wait(referenceOf(deployment), 'rollout waits: no free port in the pinned range and maxUnavailable is 0');
   dropHistory(draft, deployment, old, pods);
-  writeStatus(draft, deployment, replicas, hashOf(current), pods, step);
-  return targets(deployment, replicas, current, old, pods, step);
+  const written = writeRevision(draft, deployment, revision);
+  writeDeploymentStatus(draft, written, { replicas, revision, pods, step });
+  return isHeld
+    ? heldTargets(draft, written, replicas, [...newestLast(old), current], pods)
+    : targets(written, replicas, current, old, pods, step);
+}
+
+/** A paused Deployment makes no step; what it had begun is gone on with when it is resumed. */
+function heldStep(draft: Draft, deployment: Deployment, replicas: number, memory: DeploymentMemory | undefined): RolloutStep {
+  draft.wait(referenceOf(deployment), 'it is paused: no rollout begins or goes on, scaling works');
+  return { newWanted: replicas, oldWanted: 0, isRollingOut: memory?.isRollingOut ?? false, blocked: undefined };
+}
+
+function heldTargets(
+  draft: Draft,
+  deployment: Deployment,
+  replicas: number,
+  replicaSets: readonly ReplicaSet[],
+  pods: readonly PodHealth[],
+): readonly ReplicaSetTarget[] {
+  const bounds = rolloutBounds(deployment.spec, replicas);
+  const isKnown = draft.world.memory.deployments.has(keyOf(deployment));
+  const sizes = replicaSets.map((replicaSet) => {
+    // After a start nobody knows yet what was wanted: what is there is kept.
+    if (isKnown) return replicaSet.spec.replicas ?? 0;
+    return pods.filter(({ pod, isTerminating }) => !isTerminating && hashOf(pod) === hashOf(replicaSet)).length;
+  });
+  const wanted = holdStill(sizes, replicas, bounds);
+  return replicaSets.map((replicaSet, index) => ({
+    replicaSet,
+    deployment,
+    wanted: wanted[index] ?? 0,
+    isOutdated: index < replicaSets.length - 1,
+    allowedPorts: replicas + bounds.maxSurge,
+    cause: `deployment ${deployment.metadata.name} is paused and wants ${replicas} replica${replicas === 1 ? '' : 's'}`,
+  }));
+}
+
+function newestLast(replicaSets: readonly ReplicaSet[]): readonly ReplicaSet[] {
+  return [...replicaSets].sort((a, b) => revisionOf(a) - revisionOf(b));
 }
 
 function planStep(
@@ -119,15 +144,6 @@ function countPods(draft: Draft, deployment: Deployment, pods: readonly PodHealt
   return { active: pods.length, available: pods.filter((health) => isAvailable(draft, deployment, health)).length };
 }
 
-/** Ready for minReadySeconds. */
-function isAvailable(draft: Draft, deployment: Deployment, { isReady, memory }: PodHealth): boolean {
-  if (!isReady || memory.readySinceMs === undefined) return false;
-  const availableAtMs = memory.readySinceMs + (deployment.spec.minReadySeconds ?? 0) * 1000;
-  if (availableAtMs <= draft.world.nowMs) return true;
-  draft.wakeAt(availableAtMs);
-  return false;
-}
-
 function targets(
   deployment: Deployment,
   replicas: number,
@@ -164,117 +180,4 @@ function targets(
 
 function broken(pods: readonly PodHealth[]): number {
   return pods.filter(({ isReady }) => !isReady).length;
-}
-
-export function revisionOf(replicaSet: ReplicaSet): number {
-  return Number(replicaSet.metadata.annotations?.[ANNOTATION.revision] ?? 0);
-}
-
-function nextRevision(replicaSets: readonly ReplicaSet[]): number {
-  return replicaSets.reduce((most, replicaSet) => Math.max(most, revisionOf(replicaSet)), 0) + 1;
-}
-
-function newest(replicaSets: readonly ReplicaSet[]): ReplicaSet | undefined {
-  return [...replicaSets].sort((a, b) => revisionOf(b) - revisionOf(a))[0];
-}
-
-function withRevision(replicaSet: ReplicaSet, revision: number): ReplicaSet {
-  const { metadata } = replicaSet;
-  return { ...replicaSet, metadata: { ...metadata, annotations: { ...metadata.annotations, [ANNOTATION.revision]: String(revision) } } };
-}
-
-function dropHistory(draft: Draft, deployment: Deployment, old: readonly ReplicaSet[], pods: readonly PodHealth[]): void {
-  const limit = deployment.spec.revisionHistoryLimit ?? LIMITS.defaultRevisionHistory;
-  const empty = old.filter((replicaSet) => !pods.some(({ pod }) => hashOf(pod) === hashOf(replicaSet)));
-  const surplus = empty.sort((a, b) => revisionOf(a) - revisionOf(b)).slice(0, Math.max(empty.length - limit, 0));
-  for (const replicaSet of surplus) draft.delete('ReplicaSet', replicaSet, `revisionHistoryLimit is ${limit}`);
-}
-
-function rememberProgress(memory: DeploymentMemory, step: RolloutStep, pods: readonly PodHealth[], nowMs: number): DeploymentMemory {
-  const ready = pods.filter(({ isReady }) => isReady).length;
-  const progressDigest = `${step.newWanted}/${step.oldWanted}/${ready}/${pods.length}`;
-  const hasMoved = progressDigest !== memory.progressDigest;
-  return { ...memory, isRollingOut: step.isRollingOut, progressDigest, progressedAtMs: hasMoved ? nowMs : memory.progressedAtMs };
-}
-
-function writeStatus(
-  draft: Draft,
-  deployment: Deployment,
-  replicas: number,
-  hash: string,
-  pods: readonly PodHealth[],
-  step: RolloutStep,
-): void {
-  const { nowMs } = draft.world;
-  const memory = draft.deploymentMemory.get(keyOf(deployment));
-  const active = pods.filter(({ isTerminating }) => !isTerminating);
-  const updated = active.filter(({ pod }) => hashOf(pod) === hash);
-  const ready = active.filter(({ isReady }) => isReady);
-  const available = active.filter((health) => isAvailable(draft, deployment, health));
-  const { maxUnavailable } = rolloutBounds(deployment.spec, replicas);
-  const isAvailableEnough = available.length >= replicas - maxUnavailable && (replicas === 0 || available.length > 0);
-  const isComplete = updated.length === replicas && active.length === replicas && available.length === replicas;
-  const deadlineMs = (deployment.spec.progressDeadlineSeconds ?? LIMITS.defaultProgressDeadlineSeconds) * 1000;
-  const isOverdue = !isComplete && memory !== undefined && nowMs - memory.progressedAtMs > deadlineMs;
-  if (!isComplete && !isOverdue && memory !== undefined) draft.wakeAt(memory.progressedAtMs + deadlineMs + 1);
-  const conditions = [
-    isAvailableEnough
-      ? condition('Available', 'True', 'MinimumReplicasAvailable', 'Deployment has minimum availability.')
-      : condition('Available', 'False', 'MinimumReplicasUnavailable', `${available.length} of ${replicas} pods are available.`),
-    progressing(deployment, step, isComplete, isOverdue, updated.length, replicas),
-    ...(memory?.suspension === undefined ? [] : [condition('RestartsSuspended', 'True', 'DependencyOrDisruption', memory.suspension)]),
-  ].map((wanted) => keepTransition(deployment, wanted, draft.timestamp));
-  const counts = {
-    replicas: active.length,
-    updatedReplicas: updated.length,
-    readyReplicas: ready.length,
-    availableReplicas: available.length,
-    unavailableReplicas: Math.max(replicas - available.length, 0),
-  };
-  const status = {
-    observedGeneration: deployment.metadata.generation ?? 1,
-    ...Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0)),
-    conditions,
-  };
-  if (canonicalJson(status) === canonicalJson(deployment.status ?? {})) return;
-  draft.setStatus({ ...deployment, status });
-  announceSuspension(draft, deployment, memory?.suspension);
-}
-
-function announceSuspension(draft: Draft, deployment: Deployment, suspension: string | undefined): void {
-  const was = deployment.status?.conditions?.some(({ type }) => type === 'RestartsSuspended') ?? false;
-  if (suspension !== undefined && !was) draft.emit(deployment, 'Warning', 'RestartsSuspended', suspension);
-  if (suspension === undefined && was) draft.emit(deployment, 'Normal', 'RestartsResumed', 'Pods whose probes fail are restarted again.');
-}
-
-function progressing(
-  deployment: Deployment,
-  step: RolloutStep,
-  isComplete: boolean,
-  isOverdue: boolean,
-  updated: number,
-  replicas: number,
-): Condition {
-  if (deployment.spec.paused === true) return condition('Progressing', 'Unknown', 'DeploymentPaused', 'Deployment is paused.');
-  if (step.blocked !== undefined)
-    return condition('Progressing', 'False', step.blocked, 'No free port in the pinned range and maxUnavailable is 0.');
-  if (isComplete) return condition('Progressing', 'True', 'NewReplicaSetAvailable', 'The newest ReplicaSet is fully available.');
-  if (isOverdue)
-    return condition(
-      'Progressing',
-      'False',
-      'ProgressDeadlineExceeded',
-      `${updated} of ${replicas} pods are updated; nothing has moved within the progress deadline.`,
-    );
-  return condition('Progressing', 'True', 'ReplicaSetUpdated', `${updated} of ${replicas} pods are updated.`);
-}
-
-function condition(type: string, status: Condition['status'], reason: string, message: string): Condition {
-  return { type, status, reason, message };
-}
-
-function keepTransition(deployment: Deployment, wanted: Condition, timestamp: string): Condition {
-  const previous = deployment.status?.conditions?.find(({ type }) => type === wanted.type);
-  const since = previous?.status === wanted.status ? previous.lastTransitionTime : undefined;
-  return { ...wanted, lastTransitionTime: since ?? timestamp };
 }

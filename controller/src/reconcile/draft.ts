@@ -21,6 +21,7 @@ export class Draft {
   readonly waits: Wait[] = [];
   readonly probeTargets: ProbeTargetPlan[] = [];
   readonly probeNow: string[] = [];
+  readonly logsWanted: string[] = [];
   readonly podMemory = new Map<string, PodMemory>();
   readonly deploymentMemory = new Map<ObjectKey, DeploymentMemory>();
   /** Container lists by pod uid, newest first (highest restart count). */
@@ -147,6 +148,7 @@ export class Draft {
       waits: this.waits,
       probeTargets: this.probeTargets,
       probeNow: this.probeNow,
+      logsWanted: this.logsWanted,
       endpointTable,
       memory: { pods: this.podMemory, deployments: this.deploymentMemory },
       wakeAtMs: this.#wakeAtMs,

@@ -28,7 +28,9 @@ const FRESH: PodMemory = {
   readyForMs: 0,
   condemned: undefined,
   notBeforeMs: 0,
+  delayMs: 0,
   backoffMs: LIMITS.backoffFirstMs,
+  restartCause: undefined,
   restartCount: 0,
   lastTermination: undefined,
   terminatingSinceMs: undefined,
@@ -68,6 +70,7 @@ function rememberContainer(memory: PodMemory, current: ObservedContainer | undef
       ...memory,
       containerId: undefined,
       condemned: undefined,
+      restartCause: memory.condemned ?? 'its container was removed',
       readySinceMs: undefined,
       readyForMs: readyFor(memory, nowMs),
       restartCount: memory.restartCount + 1,
@@ -78,6 +81,7 @@ function rememberContainer(memory: PodMemory, current: ObservedContainer | undef
     ...memory,
     containerId: current.id,
     condemned: undefined,
+    restartCause: memory.condemned ?? memory.restartCause,
     readySinceMs: undefined,
     readyForMs: 0,
     restartCount: restartCountOf(current),
@@ -108,11 +112,11 @@ export function readyFor(memory: PodMemory, nowMs: number): number {
 }
 
 /** When the successor of the current container may start, and the delay of the one after it. */
-export function backoffAfter(memory: PodMemory, nowMs: number): Pick<PodMemory, 'notBeforeMs' | 'backoffMs'> {
+export function backoffAfter(memory: PodMemory, nowMs: number): Pick<PodMemory, 'notBeforeMs' | 'delayMs' | 'backoffMs'> {
   const readyForMs = readyFor(memory, nowMs);
   const backoffMs = readyForMs >= LIMITS.backoffResetMs ? LIMITS.backoffFirstMs : memory.backoffMs;
-  if (readyForMs >= LIMITS.readyLongEnoughMs) return { notBeforeMs: 0, backoffMs };
-  return { notBeforeMs: nowMs + backoffMs, backoffMs: Math.min(backoffMs * 2, LIMITS.backoffMostMs) };
+  if (readyForMs >= LIMITS.readyLongEnoughMs) return { notBeforeMs: 0, delayMs: 0, backoffMs };
+  return { notBeforeMs: nowMs + backoffMs, delayMs: backoffMs, backoffMs: Math.min(backoffMs * 2, LIMITS.backoffMostMs) };
 }
 
 /** The failing verdict that speaks for a restart, if any. */

@@ -2,7 +2,6 @@
 import { ANNOTATION, LABEL, POD_TEMPLATE_HASH_LABEL } from '../model/annotations.ts';
 import type { Deployment, ObjectKey, Pod, ReplicaSet } from '../model/objects.ts';
 import { digestUid } from './digest.ts';
-import { templateHash } from './template-hash.ts';
 
 export function ownerLabel(kind: string, name: string): string {
   return `${kind}/${name}`;
@@ -23,14 +22,20 @@ export function hashOf(object: Pod | ReplicaSet): string {
   return object.metadata.labels?.[POD_TEMPLATE_HASH_LABEL] ?? '';
 }
 
+export interface ReplicaSetIdentity {
+  readonly hash: string;
+  readonly configDigest: string | undefined;
+}
+
 /** The ReplicaSet of a Deployment's template. Its uid follows from its owner and its hash, so that it is the same after a loss. */
 export function makeReplicaSet(
   deployment: Deployment,
+  { hash, configDigest }: ReplicaSetIdentity,
   revision: number,
   replicas: number,
-  hash = templateHash(deployment.spec.template),
 ): ReplicaSet {
   const { metadata, spec } = deployment;
+  const changeCause = metadata.annotations?.[ANNOTATION.changeCause];
   const labels = { ...spec.template.metadata?.labels, [POD_TEMPLATE_HASH_LABEL]: hash };
   return {
     apiVersion: 'apps/v1',
@@ -40,7 +45,11 @@ export function makeReplicaSet(
       ...(metadata.namespace !== undefined && { namespace: metadata.namespace }),
       uid: digestUid(`${metadata.uid ?? ''}/${hash}`),
       labels,
-      annotations: { [ANNOTATION.revision]: String(revision) },
+      annotations: {
+        [ANNOTATION.revision]: String(revision),
+        ...(configDigest !== undefined && { [ANNOTATION.configDigest]: configDigest }),
+        ...(changeCause !== undefined && { [ANNOTATION.changeCause]: changeCause }),
+      },
       ownerReferences: [
         {
           apiVersion: 'apps/v1',

@@ -8,32 +8,58 @@ import type { PodHealth } from './health.ts';
 /** Writes the status, if it says something new; a digest in the pod's memory keeps a pass over thousands of pods cheap. */
 export function writePodStatus(draft: Draft, health: PodHealth): void {
   const { pod, current, isReady, memory } = health;
-  const waiting = waitingReason(draft, health);
+  const waiting = waitingState(draft, health);
   const address =
     current === undefined ? '' : (current.networks[networkName(draft.world.instance, pod.metadata.namespace ?? 'default')] ?? '');
-  const digest = `${current?.id ?? ''} ${current?.phase ?? ''} ${isReady} ${memory.restartCount} ${waiting} ${address} ${memory.lastTermination?.containerId ?? ''}`;
+  const lastEnd = memory.lastTermination?.containerId ?? '';
+  const isLogKnown = draft.world.observed.logTails.has(lastEnd);
+  const waitText = `${waiting.reason} ${waiting.message ?? ''}`;
+  const digest = `${current?.id ?? ''} ${current?.phase ?? ''} ${isReady} ${memory.restartCount} ${waitText} ${address} ${lastEnd} ${isLogKnown}`;
   if (digest === memory.statusDigest && pod.status !== undefined) return;
   health.memory = { ...memory, statusDigest: digest };
   draft.setStatus({ ...pod, status: podStatus(draft, health, waiting, address) });
 }
 
-function waitingReason(draft: Draft, { uid, current, memory, pod }: PodHealth): string {
-  if (current?.phase === 'running' || current?.phase === 'paused') return '';
-  if (memory.restartCount > 0 && memory.notBeforeMs > draft.world.nowMs) return 'CrashLoopBackOff';
-  const image = pod.spec.containers[0]?.image ?? '';
-  const failed = draft.world.observed.failures;
-  if (failed.has(`image:${image}`)) return 'ImagePullBackOff';
-  if (failed.has(`pod:${uid}`)) return 'CreateContainerError';
-  if (current !== undefined && failed.has(`container:${current.id}`)) return 'RunContainerError';
-  return 'ContainerCreating';
+type WaitingState = NonNullable<ContainerState['waiting']>;
+
+function waitingState(draft: Draft, { uid, current, memory, pod }: PodHealth): WaitingState {
+  if (current?.phase === 'running' || current?.phase === 'paused') return { reason: '' };
+  const { name = '', image = '' } = pod.spec.containers[0] ?? {};
+  if (memory.restartCount > 0 && memory.notBeforeMs > draft.world.nowMs) {
+    const cause = memory.condemned ?? memory.restartCause;
+    const delay = `back-off ${Math.ceil(memory.delayMs / 1000)}s restarting failed container=${name} pod=${pod.metadata.name}`;
+    return { reason: 'CrashLoopBackOff', message: cause === undefined ? delay : `${delay}: ${cause}` };
+  }
+  const { failures } = draft.world.observed;
+  const failed = (reason: string, subject: string): WaitingState | undefined => {
+    const failure = failures.get(subject);
+    return failure === undefined ? undefined : { reason, message: failure.message };
+  };
+  return (
+    failed('ImagePullBackOff', `image:${image}`) ??
+    failed('CreateContainerError', `pod:${uid}`) ??
+    (current === undefined ? undefined : failed('RunContainerError', `container:${current.id}`)) ?? {
+      reason: 'ContainerCreating',
+      ...(current !== undefined && current.error !== '' && { message: current.error }),
+    }
+  );
 }
 
-function podStatus(draft: Draft, health: PodHealth, waiting: string, address: string): PodStatus {
+/** The last lines of containers that ended by themselves are asked for: they say why. */
+export function planLogs(draft: Draft, { containers, isTerminating }: PodHealth): void {
+  if (isTerminating) return;
+  for (const { id, phase } of containers.slice(0, 2)) {
+    if ((phase === 'exited' || phase === 'dead') && !draft.world.observed.logTails.has(id)) draft.logsWanted.push(id);
+  }
+}
+
+function podStatus(draft: Draft, health: PodHealth, waiting: WaitingState, address: string): PodStatus {
   const { pod, current, isReady, memory } = health;
   const { timestamp } = draft;
   const container = pod.spec.containers[0];
   const isStarted = current?.phase === 'running' && (container?.startupProbe === undefined || health.probes.startup?.isPassing === true);
   const isInitialized = condition(pod, 'Initialized', true, timestamp);
+  const lastLines = draft.world.observed.logTails.get(memory.lastTermination?.containerId ?? '') ?? '';
   const status: PodStatus = {
     phase: phaseOf(health),
     conditions: [
@@ -59,6 +85,7 @@ function podStatus(draft: Draft, health: PodHealth, waiting: string, address: st
             terminated: {
               exitCode: memory.lastTermination.exitCode,
               reason: memory.lastTermination.reason,
+              ...(lastLines !== '' && { message: lastLines }),
               containerID: `docker://${memory.lastTermination.containerId}`,
               finishedAt: new Date(memory.lastTermination.finishedAtMs).toISOString(),
             },
@@ -79,10 +106,8 @@ function phaseOf({ current, pod }: PodHealth): PodStatus['phase'] {
   return 'Running';
 }
 
-function stateOf(current: ObservedContainer | undefined, waiting: string): ContainerState {
-  if (current === undefined || current.phase === 'created') {
-    return { waiting: { reason: waiting, ...(current !== undefined && current.error !== '' && { message: current.error }) } };
-  }
+function stateOf(current: ObservedContainer | undefined, waiting: WaitingState): ContainerState {
+  if (current === undefined || current.phase === 'created') return { waiting };
   if (current.phase === 'exited' || current.phase === 'dead') {
     return {
       terminated: {

@@ -18,7 +18,7 @@ import type { PodHealth } from './health.ts';
 import { hostPortOf } from './host-ports.ts';
 import { deploymentKeyOf } from './owner.ts';
 import { planProbes, reconcilePod } from './pod.ts';
-import { writePodStatus } from './pod-status.ts';
+import { planLogs, writePodStatus } from './pod-status.ts';
 import { reconcileReplicaSet } from './replica-set.ts';
 import { condemn, rememberDeployments } from './restarts.ts';
 import { endpointTable } from './service.ts';
@@ -42,6 +42,7 @@ export function reconcile(world: World): Plan {
     const entry = refresh(draft, health, pod);
     reconcilePod(draft, entry);
     planProbes(draft, entry);
+    planLogs(draft, entry);
     if (draft.pods.has(keyOf(pod))) {
       // A pod of this very pass is not in the store yet: its status follows with the next one.
       if (health.has(entry.uid)) writePodStatus(draft, entry);

@@ -102,7 +102,12 @@ function podMaker(
   const { name, namespace, uid: ownerUid = '' } = replicaSet.metadata;
   const hash = selector.matchLabels?.[POD_TEMPLATE_HASH_LABEL] ?? hashOf(replicaSet);
   const labels = { ...template.metadata?.labels, [POD_TEMPLATE_HASH_LABEL]: hash };
-  const annotations = { ...template.metadata?.annotations, [LABEL.owner]: ownerLabel('Deployment', target.deployment.metadata.name) };
+  const configDigest = replicaSet.metadata.annotations?.[ANNOTATION.configDigest];
+  const annotations = {
+    ...template.metadata?.annotations,
+    [LABEL.owner]: ownerLabel('Deployment', target.deployment.metadata.name),
+    ...(configDigest !== undefined && { [ANNOTATION.configDigest]: configDigest }),
+  };
   const ownerReferences = [{ apiVersion: 'apps/v1', kind: 'ReplicaSet', name, uid: ownerUid, controller: true, blockOwnerDeletion: true }];
   // Unique over time: a pod of the same name made later has another uid.
   const uid = digestUid(`${ownerUid}/${draft.world.wallMs}/${draft.world.nowMs}`).slice(0, -12);

@@ -13,7 +13,7 @@ import type { Draft } from './draft.ts';
 import { referenceOf } from './draft.ts';
 import type { PodHealth } from './health.ts';
 import { hashOf, makeReplicaSet } from './owner.ts';
-import { exactTemplateHash, isHashOf, templateHash } from './template-hash.ts';
+import { exactTemplateHash, isNameOf, namesOf, templateHash } from './template-hash.ts';
 
 /** 0 where the container declares nothing. */
 export function resourcesOf({ resources }: Container): ContainerResources {
@@ -62,13 +62,17 @@ export function updateResources(draft: Draft, { pod, current }: PodHealth): void
   draft.operate({ verb: 'UpdateResources', subject: `container:${current.id}`, resource, containerId: current.id, resources, cause });
 }
 
-/** The newest revision of this template, whatever its resources were. */
-export function revisionOfTemplate(template: PodTemplateSpec, replicaSets: readonly ReplicaSet[]): ReplicaSet | undefined {
+/** The revisions of this template, whatever their resources were, the newest first. */
+export function revisionsOfTemplate(template: PodTemplateSpec, replicaSets: readonly ReplicaSet[]): readonly ReplicaSet[] {
   const same = replicaSets.filter(
-    (candidate) => isHashOf(hashOf(candidate), template) || hashOfTemplate(candidate) === templateHash(template),
+    (candidate) => isNameOf(hashOf(candidate), template, configDigestOf(candidate)) || hashOfTemplate(candidate) === templateHash(template),
   );
   const exact = exactTemplateHash(template);
-  return same.sort((a, b) => revision(b) - revision(a) || Number(hashOf(b) === exact) - Number(hashOf(a) === exact))[0];
+  return same.sort((a, b) => revision(b) - revision(a) || Number(hashOf(b) === exact) - Number(hashOf(a) === exact));
+}
+
+export function configDigestOf(replicaSet: ReplicaSet): string | undefined {
+  return replicaSet.metadata.annotations?.[ANNOTATION.configDigest];
 }
 
 const ownHashes = new WeakMap<ReplicaSet, string>();
@@ -144,12 +148,13 @@ function replacing(
   obstacle: string,
 ): ReplicaSet {
   const { template } = deployment.spec;
-  const names = [templateHash(template), exactTemplateHash(template)];
+  const configDigest = configDigestOf(current);
+  const names = namesOf(template, configDigest);
   const hash = names.find((name) => name !== hashOf(current) && !pods.some(({ pod }) => hashOf(pod) === name));
-  // Both are in use: a rollout is under way, and takes its course first.
+  // All are in use: a rollout is under way, and takes its course first.
   if (hash === undefined) return current;
   const next = Math.max(...replicaSets.map(revision)) + 1;
-  const made = makeReplicaSet(deployment, next, 0, hash);
+  const made = makeReplicaSet(deployment, { hash, configDigest }, next, 0);
   if (draft.replicaSets.has(keyOf(made))) draft.update(made, `the resources of running pods cannot be changed: ${obstacle}`);
   else draft.create(made, `the resources of running pods cannot be changed: ${obstacle}`);
   draft.emit(deployment, 'Warning', 'ResourcesNeedRollout', `The pods are replaced to change their resources: ${obstacle}`);

@@ -15,7 +15,7 @@ import { referenceOf, seconds } from './draft.ts';
 import { backoffAfter, restartVerdict } from './health.ts';
 import type { PodHealth } from './health.ts';
 import { LIMITS } from './limits.ts';
-import type { DeploymentMemory } from './world.ts';
+import type { DeploymentMemory, PodMemory } from './world.ts';
 
 export type HealthByDeployment = ReadonlyMap<ObjectKey, readonly PodHealth[]>;
 
@@ -34,8 +34,7 @@ export function rememberDeployments(draft: Draft, healthByDeployment: HealthByDe
       livenessFailures: rememberFailures(previous, pods, nowMs),
       suspension: undefined,
       isRollingOut: previous?.isRollingOut ?? false,
-      progressedAtMs: previous?.progressedAtMs ?? nowMs,
-      progressDigest: previous?.progressDigest ?? '',
+      progress: previous?.progress,
     });
   }
 }
@@ -60,23 +59,33 @@ export function condemn(draft: Draft, healthByDeployment: HealthByDeployment): v
     const deployment = draft.world.objects.Deployment.get(key);
     clearBackoffsOnReturn(draft, deployment, pods);
     let isOneRestarting = pods.some(isRecovering);
+    const isOnlyPod = pods.length === 1;
     for (const health of pods) {
+      if (isOnlyPod) health.memory = waitingAtMost(health.memory, draft.world.nowMs);
       if (health.isTerminating || health.memory.condemned !== undefined) continue;
       const cause = causeOfRestart(draft, key, deployment, health, pods, isOneRestarting);
       if (cause === undefined) continue;
       isOneRestarting = true;
-      const isOnlyPod = pods.length === 1;
-      const backoff = backoffAfter(health.memory, draft.world.nowMs);
-      const mostMs = draft.world.nowMs + LIMITS.onlyPodBackoffMostMs;
-      health.memory = {
-        ...health.memory,
-        ...backoff,
-        notBeforeMs: isOnlyPod ? Math.min(backoff.notBeforeMs, mostMs) : backoff.notBeforeMs,
-        condemned: cause,
-      };
+      const condemned = { ...health.memory, ...backoffAfter(health.memory, draft.world.nowMs), condemned: cause };
+      health.memory = isOnlyPod ? waitingAtMost(condemned, draft.world.nowMs) : condemned;
       health.isReady = false;
+      announceBackOff(draft, health, cause);
     }
   }
+}
+
+/** The only pod of a Deployment: there is nobody else to serve meanwhile. */
+function waitingAtMost(memory: PodMemory, nowMs: number): PodMemory {
+  const latestMs = nowMs + LIMITS.onlyPodBackoffMostMs;
+  if (memory.notBeforeMs <= latestMs) return memory;
+  return { ...memory, notBeforeMs: latestMs, delayMs: LIMITS.onlyPodBackoffMostMs };
+}
+
+/** The same text every time, so that it is one event with a count. */
+function announceBackOff(draft: Draft, { pod, memory }: PodHealth, cause: string): void {
+  if (memory.delayMs === 0) return;
+  const container = pod.spec.containers[0]?.name ?? '';
+  draft.emit(pod, 'Warning', 'BackOff', `Back-off restarting failed container ${container} in pod ${pod.metadata.name}: ${cause}`);
 }
 
 function causeOfRestart(
@@ -96,7 +105,7 @@ function causeOfRestart(
   if (current.phase === 'exited' || current.phase === 'dead') {
     const policy = pod.spec.restartPolicy ?? 'Always';
     if (policy === 'Never' || (policy === 'OnFailure' && current.exitCode === 0)) return undefined;
-    return `container exited with code ${current.exitCode}${current.isOomKilled ? ' (out of memory)' : ''}`;
+    return `container exited with code ${current.exitCode}${current.isOomKilled ? ' (OOMKilled: out of memory)' : ''}`;
   }
   const wanted = restartVerdict(health);
   if (wanted === undefined) return undefined;
@@ -202,7 +211,7 @@ function clearBackoffsOnReturn(draft: Draft, deployment: Deployment | undefined,
   const hasReturned = dependenciesOf(deployment).some((key) => draft.deploymentMemory.get(key)?.returnedAtMs === draft.world.nowMs);
   if (!hasReturned) return;
   for (const health of pods) {
-    health.memory = { ...health.memory, notBeforeMs: 0, backoffMs: LIMITS.backoffFirstMs };
+    health.memory = { ...health.memory, notBeforeMs: 0, delayMs: 0, backoffMs: LIMITS.backoffFirstMs };
     if (health.current?.phase === 'running') draft.probeNow.push(health.current.id);
   }
 }

@@ -15,16 +15,20 @@ export interface RolloutBounds {
   readonly maxUnavailable: number;
 }
 
-/** Percentages round up for the surge and down for the unavailable, as Kubernetes rounds; both 0 becomes 1 unavailable. */
+/**
+ * Percentages round up for the surge and down for the unavailable, as Kubernetes rounds; both 0 becomes 1 unavailable. No more can be
+ * unavailable than there are.
+ */
 export function rolloutBounds(spec: DeploymentSpec, replicas: number): RolloutBounds {
   const rollingUpdate = spec.strategy?.rollingUpdate;
   const maxSurge = resolve(rollingUpdate?.maxSurge ?? '25%', replicas, Math.ceil);
   const maxUnavailable = resolve(rollingUpdate?.maxUnavailable ?? '25%', replicas, Math.floor);
-  return { maxSurge, maxUnavailable: maxSurge === 0 && maxUnavailable === 0 ? 1 : maxUnavailable };
+  return { maxSurge, maxUnavailable: Math.min(maxSurge === 0 && maxUnavailable === 0 ? 1 : maxUnavailable, replicas) };
 }
 
 function resolve(value: IntOrPercent, total: number, round: (value: number) => number): number {
-  return typeof value === 'number' ? value : round((Number.parseFloat(value) / 100) * total);
+  // Multiplied first: 7 % of 100 is 7, and not the next float above it, which would round up to 8.
+  return typeof value === 'number' ? value : round((Number.parseFloat(value) * total) / 100);
 }
 
 export interface PodCounts {
@@ -102,4 +106,32 @@ export function recreate(
   terminatingOld: number,
 ): { readonly newWanted: number; readonly oldWanted: number } {
   return { newWanted: oldActive + terminatingOld > 0 ? 0 : replicas, oldWanted: 0 };
+}
+
+/**
+ * A paused Deployment: every ReplicaSet keeps the pods it has, no step is made. Only a scale changes that. With pods of one template they
+ * simply follow it. In the middle of a rollout all templates grow and shrink in proportion, and the total comes within replicas and
+ * replicas + maxSurge again:
+ *
+ *   replicas 10 -> 20, maxSurge 2, sizes 8 + 4:  20 are the least; 13.3 + 6.7 are rounded down, and what is left goes to the larger: 14 + 6
+ *
+ * @param sizes how many pods each ReplicaSet should have so far, the newest last
+ */
+export function holdStill(sizes: readonly number[], replicas: number, { maxSurge }: RolloutBounds): readonly number[] {
+  if (sizes.length === 0) return [];
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  const isMixed = sizes.filter((size) => size > 0).length > 1;
+  const wanted = replicas === 0 ? 0 : isMixed ? Math.min(Math.max(total, replicas), replicas + maxSurge) : replicas;
+  if (wanted === total) return sizes;
+  if (total === 0) return sizes.map((_, index) => (index === sizes.length - 1 ? wanted : 0));
+  const scaled = sizes.map((size) => Math.floor((size * wanted) / total));
+  // What rounding left over goes to the largest, the newest first among equals.
+  let rest = wanted - scaled.reduce((sum, size) => sum + size, 0);
+  const order = sizes.map((size, index) => ({ size, index })).sort((a, b) => b.size - a.size || b.index - a.index);
+  for (const { index, size } of order) {
+    if (rest === 0 || size === 0) break;
+    scaled[index] = (scaled[index] ?? 0) + 1;
+    rest--;
+  }
+  return scaled;
 }

@@ -32,7 +32,17 @@ export function exactTemplateHash(template: PodTemplateSpec): string {
   return hash;
 }
 
+/**
+ * What the revisions of a template may be called: by the template alone, and by the template with the configuration they were made for
+ * (decision 0013). The first revision of a template is called by the first of these.
+ */
+export function namesOf(template: PodTemplateSpec, configDigest: string | undefined): readonly string[] {
+  const names = [templateHash(template), exactTemplateHash(template)];
+  if (configDigest === undefined) return names;
+  return [...names, ...names.map((name) => shortDigest(`${name}/${configDigest}`))];
+}
+
 /** Whether a revision named so is of this template, whatever its resources were. */
-export function isHashOf(hash: string, template: PodTemplateSpec): boolean {
-  return hash === exactTemplateHash(template) || hash === templateHash(template);
+export function isNameOf(hash: string, template: PodTemplateSpec, configDigest: string | undefined): boolean {
+  return namesOf(template, configDigest).includes(hash);
 }

@@ -42,8 +42,12 @@ export interface PodMemory {
   readonly condemned: string | undefined;
   /** The next container may start at this time; 0 = at once. */
   readonly notBeforeMs: number;
+  /** The delay that `notBeforeMs` was set by; 0 = none. */
+  readonly delayMs: number;
   /** Delay of the next container that was not ready long enough. */
   readonly backoffMs: number;
+  /** Why the container before this one was condemned. */
+  readonly restartCause: string | undefined;
   readonly restartCount: number;
   /** The end of the container before this one. */
   readonly lastTermination:
@@ -64,8 +68,21 @@ export interface DeploymentMemory {
   readonly suspension: string | undefined;
   /** A rollout is under way: surge pods are retired only when every new pod is available. */
   readonly isRollingOut: boolean;
-  readonly progressedAtMs: number;
-  readonly progressDigest: string;
+  readonly progress: RolloutProgress | undefined;
+}
+
+/** How far the newest template has come. Only going further than ever counts: a pod that comes and goes is no progress. */
+export interface RolloutProgress {
+  /** Of the template, and the replicas: another target starts anew. */
+  readonly target: string;
+  readonly updated: number;
+  readonly available: number;
+  readonly old: number;
+  readonly atMs: number;
+  /** Every pod was new and available once: what happens to pods later is no rollout. */
+  readonly isComplete: boolean;
+  /** The trouble that was told of last. */
+  readonly toldTrouble: string;
 }
 
 export type ObjectChange =
@@ -96,6 +113,8 @@ export interface Plan {
   readonly probeTargets: readonly ProbeTargetPlan[];
   /** Containers whose probes should run now rather than at their next period. */
   readonly probeNow: readonly string[];
+  /** Containers that ended and whose last lines are not known yet. */
+  readonly logsWanted: readonly string[];
   readonly endpointTable: Omit<EndpointTable, 'version'>;
   readonly memory: Memory;
   /** The next pass is needed at this time even if nothing happens; undefined = the resync is enough. */

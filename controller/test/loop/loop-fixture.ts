@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { Executor } from '../../src/execute/executor.ts';
 import { ControlLoop } from '../../src/loop/control-loop.ts';
+import { CrashLogs } from '../../src/loop/crash-logs.ts';
 import { EventRecorder } from '../../src/loop/event-recorder.ts';
 import { monotonicClock, monotonicNow } from '../../src/loop/monotonic.ts';
 import { LABEL } from '../../src/model/annotations.ts';
@@ -213,8 +214,9 @@ export class ControlPlane {
         this.loop.wake();
       },
     };
+    const crashLogs = new CrashLogs({ runtime, signal, onRead: () => this.loop.wake() });
     this.loop = new ControlLoop(
-      { store, observer: this.observer, executor: this.#executor, events, prober, ingress, autoscale: () => undefined },
+      { store, observer: this.observer, executor: this.#executor, events, prober, crashLogs, ingress, autoscale: () => undefined },
       {
         instance,
         volumeDir: join(world.directory, instance, 'volumes'),

@@ -172,9 +172,16 @@ describeProblems('fields that are wrong: fields', [
   },
   {
     name: 'a bad percentage',
-    files: below(DEPLOYMENT, 'replicas:', 'strategy: {rollingUpdate: {maxSurge: 150%}}'),
+    files: below(DEPLOYMENT, 'replicas:', 'strategy: {rollingUpdate: {maxUnavailable: 150%}}'),
     problems: [
-      'BadValue web.yaml:7:30 deployment/web spec.strategy.rollingUpdate.maxSurge: expected a whole number from 0 to 1000 or a percentage from "0%" to "100%", found "150%"',
+      'BadValue web.yaml:7:30 deployment/web spec.strategy.rollingUpdate.maxUnavailable: expected a whole number from 0 to 1000 or a percentage from "0%" to "100%", found "150%"',
+    ],
+  },
+  {
+    name: 'a bad surge',
+    files: below(DEPLOYMENT, 'replicas:', 'strategy: {rollingUpdate: {maxSurge: half}}'),
+    problems: [
+      'BadValue web.yaml:7:30 deployment/web spec.strategy.rollingUpdate.maxSurge: expected a whole number from 0 to 1000 or a percentage such as "25%", found "half"',
     ],
   },
   {

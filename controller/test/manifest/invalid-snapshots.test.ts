@@ -14,11 +14,29 @@ import {
   SERVICE,
 } from './fixtures.ts';
 
+/** A Deployment that depends on another one. */
+function waiting(name: string, dependency: string): string {
+  return DEPLOYMENT.replaceAll('web', name).replace(
+    `  name: ${name}\nspec`,
+    `  name: ${name}\n  annotations: {coxswain.dev/depends-on: deployment/${dependency}}\nspec`,
+  );
+}
+
 describeProblems('objects that are wrong together: together', [
   {
     name: 'one object in two files',
     files: { 'a.yaml': CONFIG_MAP, 'b.yaml': `\n\n${CONFIG_MAP}` },
     problems: ['DuplicateObject b.yaml:6:3 configmap/web metadata.name: declared twice, here and at a.yaml:1'],
+  },
+  {
+    name: 'Deployments that wait for each other in a circle, and one for itself',
+    files: join(...['a b', 'b c', 'c a', 'd d', 'e a'].map((pair) => waiting(pair.slice(0, 1), pair.slice(2)))),
+    problems: [
+      'DependencyCycle web.yaml:5:17 deployment/a metadata.annotations["coxswain.dev/depends-on"]: deployments wait for each other in a circle: deployment/a -> deployment/b -> deployment/c -> deployment/a',
+      'DependencyCycle web.yaml:25:17 deployment/b metadata.annotations["coxswain.dev/depends-on"]: deployments wait for each other in a circle: deployment/b -> deployment/c -> deployment/a -> deployment/b',
+      'DependencyCycle web.yaml:45:17 deployment/c metadata.annotations["coxswain.dev/depends-on"]: deployments wait for each other in a circle: deployment/c -> deployment/a -> deployment/b -> deployment/c',
+      'DependencyCycle web.yaml:65:17 deployment/d metadata.annotations["coxswain.dev/depends-on"]: deployments wait for each other in a circle: deployment/d -> deployment/d',
+    ],
   },
   {
     name: 'a Service of no pods',

@@ -45,6 +45,7 @@ export class SimulatedHost {
   readonly failures = new Map<string, OperationFailure>();
   readonly busy = new Set<string>();
   readonly doneOnce = new Set<string>();
+  readonly logTails = new Map<string, string>();
   readonly inFlight = new Map<string, number>();
   routed = new Set<string>();
   isIngressConnected = true;
@@ -100,6 +101,7 @@ export class SimulatedHost {
         writtenDirectories: new Set(),
         probes: this.probes,
         ingress: { isConnected: this.isIngressConnected, routedEndpointIds: this.routed, inFlight: this.inFlight },
+        logTails: this.logTails,
         busySubjects: this.busy,
         failures: this.failures,
         doneOnce: this.doneOnce,

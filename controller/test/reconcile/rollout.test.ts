@@ -1,0 +1,154 @@
+/** The arithmetic of rollouts, case by case as Kubernetes works them out. */
+import { expect } from 'chai';
+import { holdStill, recreate, rollOut, rolloutBounds } from '../../src/reconcile/rollout.ts';
+import type { RolloutState } from '../../src/reconcile/rollout.ts';
+import { makeDeployment } from './objects.ts';
+
+describe('rolloutBounds', () => {
+  const rows: readonly (readonly [
+    surge: number | string | undefined,
+    unavailable: number | string | undefined,
+    replicas: number,
+    is: string,
+  ])[] = [
+    [undefined, undefined, 0, '0 0'],
+    [undefined, undefined, 1, '1 0'],
+    [undefined, undefined, 3, '1 0'],
+    [undefined, undefined, 4, '1 1'],
+    [undefined, undefined, 10, '3 2'],
+    [1, 1, 0, '1 0'],
+    [1, 1, 1, '1 1'],
+    [2, 0, 10, '2 0'],
+    [0, 0, 10, '0 1'],
+    ['0%', '0%', 10, '0 1'],
+    // Rounded down to nothing, and no surge: one pod may be missing, or nothing would ever move.
+    [0, '10%', 3, '0 1'],
+    [0, '10%', 10, '0 1'],
+    [0, '19%', 10, '0 1'],
+    ['1%', '99%', 10, '1 9'],
+    ['7%', '7%', 100, '7 7'],
+    ['29%', '57%', 100, '29 57'],
+    ['100%', '100%', 3, '3 3'],
+    ['150%', '25%', 10, '15 2'],
+    [20, 20, 3, '20 3'],
+  ];
+  for (const [maxSurge, maxUnavailable, replicas, expected] of rows) {
+    it(`maxSurge ${maxSurge ?? 'default'}, maxUnavailable ${maxUnavailable ?? 'default'} of ${replicas}: ${expected}`, () => {
+      const options = { ...(maxSurge !== undefined && { maxSurge }), ...(maxUnavailable !== undefined && { maxUnavailable }) };
+      const bounds = rolloutBounds(makeDeployment(options).spec, replicas);
+      expect(`${bounds.maxSurge} ${bounds.maxUnavailable}`).to.equal(expected);
+    });
+  }
+});
+
+describe('rollOut', () => {
+  /** "new a/b old c/d": a pods of which b are available. */
+  const state = (
+    text: string,
+    replicas: number,
+    maxSurge: number,
+    maxUnavailable: number,
+    more: Partial<RolloutState> = {},
+  ): RolloutState => {
+    const [newActive = 0, newAvailable = 0, oldActive = 0, oldAvailable = 0] = text.match(/\d+/g)?.map(Number) ?? [];
+    return {
+      replicas,
+      bounds: { maxSurge, maxUnavailable },
+      newPods: { active: newActive, available: newAvailable },
+      oldPods: { active: oldActive, available: oldAvailable },
+      terminating: 0,
+      freePorts: undefined,
+      displaced: 0,
+      isRollingOut: true,
+      ...more,
+    };
+  };
+  const rows: readonly { name: string; state: RolloutState; is: string }[] = [
+    { name: 'begins with the surge', state: state('new 0/0 old 10/10', 10, 2, 0), is: 'new 2 old 10' },
+    { name: 'begins with surge and unavailable together', state: state('new 0/0 old 10/10', 10, 3, 2), is: 'new 3 old 8' },
+    { name: 'waits for the surge pods to serve', state: state('new 2/0 old 10/10', 10, 2, 0), is: 'new 2 old 10' },
+    { name: 'lets one old pod go for each new one that serves', state: state('new 2/1 old 10/10', 10, 2, 0), is: 'new 2 old 9' },
+    { name: 'fills up what old pods gave back', state: state('new 2/2 old 8/8', 10, 2, 0), is: 'new 4 old 8' },
+    { name: 'makes no more new pods than replicas', state: state('new 9/9 old 2/2', 10, 5, 0), is: 'new 10 old 1' },
+    { name: 'ends', state: state('new 10/10 old 2/2', 10, 2, 0), is: 'new 10 old 0' },
+    { name: 'without a surge takes old pods first', state: state('new 0/0 old 3/3', 3, 0, 1), is: 'new 0 old 2' },
+    { name: 'without a surge fills the gap', state: state('new 0/0 old 2/2', 3, 0, 1), is: 'new 1 old 2' },
+    { name: 'lets old pods that do not serve go first, they cost nothing', state: state('new 2/0 old 10/7', 10, 2, 3), is: 'new 2 old 7' },
+    { name: 'does not count on new pods that are still starting', state: state('new 3/0 old 10/8', 10, 3, 2), is: 'new 3 old 8' },
+    {
+      name: 'with nothing that serves, replaces what is broken within its bounds',
+      state: state('new 0/0 old 4/0', 4, 1, 1),
+      is: 'new 1 old 3',
+    },
+    { name: 'of one replica', state: state('new 0/0 old 1/1', 1, 1, 0), is: 'new 1 old 1' },
+    { name: 'of one replica that may be missing', state: state('new 0/0 old 1/1', 1, 0, 1), is: 'new 0 old 0' },
+    { name: 'of none: the old pods go', state: state('new 0/0 old 2/2', 0, 0, 0), is: 'new 0 old 0' },
+    { name: 'scaled up in the middle: the new template grows', state: state('new 2/2 old 3/3', 10, 2, 0), is: 'new 9 old 3' },
+    { name: 'scaled down in the middle: the old template shrinks', state: state('new 2/2 old 8/8', 4, 1, 1), is: 'new 2 old 1' },
+    { name: 'scaled below the new pods', state: state('new 4/4 old 4/4', 2, 1, 0), is: 'new 2 old 0' },
+    {
+      name: 'pinned: counts the pods that still hold a port',
+      state: state('new 1/1 old 2/2', 3, 1, 1, { freePorts: 6, terminating: 1 }),
+      is: 'new 1 old 1',
+    },
+    {
+      name: 'pinned, no free port and none may be missing: nothing moves',
+      state: state('new 0/0 old 3/3', 3, 1, 0, { freePorts: 0 }),
+      is: 'new 0 old 3 NoFreePort',
+    },
+    {
+      name: 'pinned: the surge stays until the end',
+      state: state('new 3/3 old 1/1', 3, 1, 0, { freePorts: 6, displaced: 1 }),
+      is: 'new 3 old 0',
+    },
+    {
+      name: 'pinned: the surge is matched in place before it goes',
+      state: state('new 3/3 old 0/0', 3, 1, 0, { freePorts: 6, displaced: 1 }),
+      is: 'new 4 old 0',
+    },
+    {
+      name: 'pinned: the surge goes last',
+      state: state('new 4/4 old 0/0', 3, 1, 0, { freePorts: 6, displaced: 1 }),
+      is: 'new 3 old 0',
+    },
+  ];
+  for (const { name, state: given, is } of rows) {
+    it(name, () => {
+      const { newWanted, oldWanted, blocked } = rollOut(given);
+      expect(`new ${newWanted} old ${oldWanted}${blocked === undefined ? '' : ` ${blocked}`}`).to.equal(is);
+    });
+  }
+});
+
+describe('recreate', () => {
+  for (const [oldActive, terminating, is] of [
+    [3, 0, 'new 0 old 0'],
+    [0, 2, 'new 0 old 0'],
+    [0, 0, 'new 3 old 0'],
+  ] as const) {
+    it(`${oldActive} old pods and ${terminating} still ending: ${is}`, () => {
+      const { newWanted, oldWanted } = recreate(3, oldActive, terminating);
+      expect(`new ${newWanted} old ${oldWanted}`).to.equal(is);
+    });
+  }
+});
+
+describe('holdStill', () => {
+  const rows: readonly { name: string; sizes: readonly number[]; replicas: number; surge: number; is: readonly number[] }[] = [
+    { name: 'leaves a rollout in its middle as it is', sizes: [8, 4], replicas: 10, surge: 2, is: [8, 4] },
+    { name: 'leaves one within its bounds as it is', sizes: [8, 3], replicas: 10, surge: 2, is: [8, 3] },
+    { name: 'follows a scale of pods of one template', sizes: [0, 3], replicas: 7, surge: 1, is: [0, 7] },
+    { name: 'follows a scale of an earlier template', sizes: [3, 0], replicas: 5, surge: 1, is: [5, 0] },
+    { name: 'grows in proportion', sizes: [8, 4], replicas: 20, surge: 2, is: [14, 6] },
+    { name: 'shrinks in proportion, to the surge', sizes: [8, 4], replicas: 5, surge: 1, is: [4, 2] },
+    { name: 'fills up to replicas what was missing', sizes: [2, 0, 1], replicas: 4, surge: 0, is: [3, 0, 1] },
+    { name: 'goes to none', sizes: [8, 4], replicas: 0, surge: 2, is: [0, 0] },
+    { name: 'comes back from none with the newest', sizes: [0, 0], replicas: 2, surge: 1, is: [0, 2] },
+    { name: 'has nothing to do without a template', sizes: [], replicas: 2, surge: 1, is: [] },
+  ];
+  for (const { name, sizes, replicas, surge, is } of rows) {
+    it(name, () => {
+      expect(holdStill(sizes, replicas, { maxSurge: surge, maxUnavailable: 0 })).to.deep.equal(is);
+    });
+  }
+});
