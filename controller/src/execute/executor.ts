@@ -3,12 +3,14 @@
  * slots allow (the rest comes again with the next plan), never waits inside the loop, and remembers failures until a success.
  */
 import type { Logger } from 'pino';
+import { LABEL } from '../model/annotations.ts';
 import type { OperationFailure } from '../model/observed.ts';
 import { formatOperation } from '../model/operation.ts';
 import type { Operation, OperationOf, Verb } from '../model/operation.ts';
 import type { ContainerRuntime } from '../runtime/container-runtime.ts';
 import { RuntimeError } from '../runtime/container-runtime.ts';
 import { withDeadline } from '../runtime/deadline.ts';
+import { runHook } from './run-hook.ts';
 import { nodeHostFiles } from './host-files.ts';
 import type { HostFiles } from './host-files.ts';
 
@@ -78,7 +80,7 @@ export class Executor {
       UnpauseContainer: ({ containerId }, signal) => runtime.unpauseContainer(containerId, signal).then(nothing),
       ConnectNetwork: ({ network, containerId, aliases }, signal) =>
         runtime.connectNetwork(network, containerId, aliases, signal).then(nothing),
-      RunPreStop: ({ containerId, command }, signal) => runtime.exec(containerId, command, signal).then(nothing),
+      RunPreStop: ({ containerId, hook }, signal) => runHook(runtime, containerId, hook, signal).then(nothing),
       StopContainer: ({ containerId, graceMs }, signal) => runtime.stopContainer(containerId, graceMs, signal).then(nothing),
       KillContainer: ({ containerId }, signal) => runtime.killContainer(containerId, signal).then(nothing),
       SaveLogs: ({ containerId, podUid }, signal) =>
@@ -140,7 +142,7 @@ export class Executor {
     }
     this.#busy.delete(operation.subject);
     if (LONG_VERBS.has(operation.verb)) this.#longRunning--;
-    if (failure === undefined && 'containerId' in operation) this.#noteDone(operation.verb, operation.containerId);
+    this.#noteDone(operation, failure);
     const durationMs = now() - startedAtMs;
     const entry = { verb: operation.verb, resource: operation.resource, cause: operation.cause, ms: Math.round(durationMs) };
     if (failure === undefined) logger.info(entry, formatOperation(operation));
@@ -149,11 +151,24 @@ export class Executor {
     if (this.#busy.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
   }
 
-  #noteDone(verb: Verb, containerId: string): void {
-    if (verb === 'SaveLogs' || verb === 'RunPreStop') this.#doneOnce.add(`${verb} ${containerId}`);
-    if (verb !== 'RemoveContainer') return;
-    this.#doneOnce.delete(`SaveLogs ${containerId}`);
-    this.#doneOnce.delete(`RunPreStop ${containerId}`);
+  #noteDone(operation: Operation, failure: OperationFailure | undefined): void {
+    // A hook that was begun is done, however it ended.
+    if (operation.verb === 'RunPreStop' && failure?.code !== 'Unreachable') this.#doneOnce.add(`RunPreStop ${operation.containerId}`);
+    if (failure !== undefined) return;
+    if (operation.verb === 'SaveLogs') this.#doneOnce.add(`SaveLogs ${operation.containerId}`);
+    if (operation.verb === 'PullImage') this.#doneOnce.add(`PullImage ${operation.forContainer}`);
+    if (operation.verb === 'CreateContainer') {
+      const { [LABEL.podUid]: uid = '', [LABEL.restartCount]: restartCount = '' } = operation.spec.labels;
+      this.#doneOnce.delete(`PullImage ${uid}/${restartCount}`);
+    }
+    if (operation.verb === 'RemoveContainer') {
+      this.#doneOnce.delete(`SaveLogs ${operation.containerId}`);
+      this.#doneOnce.delete(`RunPreStop ${operation.containerId}`);
+    }
+    for (const oldest of this.#doneOnce) {
+      if (this.#doneOnce.size <= REMEMBERED_MOST) break;
+      this.#doneOnce.delete(oldest);
+    }
   }
 
   #execute(operation: Operation, signal: AbortSignal): Promise<string | undefined> {
@@ -172,7 +187,8 @@ export class Executor {
 
   #remember(operation: Operation, error: unknown): OperationFailure {
     const previous = this.#failures.get(operation.subject);
-    const count = previous?.verb === operation.verb ? previous.count + 1 : 1;
+    const isFirst = operation.verb === 'PullImage' && operation.isFirst;
+    const count = previous?.verb === operation.verb && !isFirst ? previous.count + 1 : 1;
     const code = error instanceof RuntimeError ? error.code : 'Failed';
     const failure = {
       verb: operation.verb,

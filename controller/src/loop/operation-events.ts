@@ -21,6 +21,11 @@ export function operationEvent(
   involvedObject: EventDraft['involvedObject'],
 ): EventDraft | undefined {
   if (failure !== undefined) {
+    if (operation.verb === 'RunPreStop') return { involvedObject, type: 'Warning', reason: 'FailedPreStopHook', message: failure.message };
+    if (operation.verb === 'PullImage') {
+      const message = `Failed to pull image "${operation.image}" (${failure.code}): ${failure.message}`;
+      return { involvedObject, type: 'Warning', reason: 'ErrImagePull', message };
+    }
     return { involvedObject, type: 'Warning', reason: 'Failed', message: `${operation.verb} failed (${failure.code}): ${failure.message}` };
   }
   const reason = REASONS[operation.verb];

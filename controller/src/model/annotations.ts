@@ -59,6 +59,8 @@ export const LABEL = {
   configDigest: `${PREFIX}/config-digest`,
   /** On a volume: the PersistentVolumeClaim it belongs to. */
   claim: `${PREFIX}/claim`,
+  /** On an image: set-up made it. */
+  built: `${PREFIX}/built`,
 } as const;
 
 /**

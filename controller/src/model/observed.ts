@@ -49,6 +49,14 @@ export interface ObservedVolume {
   readonly labels: Readonly<Record<string, string>>;
 }
 
+export interface ObservedImage {
+  readonly id: string;
+  /** Whom its containers run as when nobody says otherwise: "", "app", "1000" or "1000:1000". */
+  readonly user: string;
+  /** Made by set-up on this host: no registry has it. */
+  readonly isBuiltHere: boolean;
+}
+
 export type ProbeKind = 'startup' | 'readiness' | 'liveness';
 
 /** The verdict over thresholds of one probe on one container. Made by observe/. */
@@ -93,8 +101,8 @@ export interface ObservedState {
   readonly containers: ReadonlyMap<string, ObservedContainer>;
   readonly networks: ReadonlyMap<string, ObservedNetwork>;
   readonly volumes: ReadonlyMap<string, ObservedVolume>;
-  /** Image reference -> image id, for the references any pod names; absent means not on this host. */
-  readonly images: ReadonlyMap<string, string>;
+  /** Image reference -> image, for the references any pod names; absent means not on this host. */
+  readonly images: ReadonlyMap<string, ObservedImage>;
   /** Directories that WriteFiles has completed; their names carry a digest of their content. */
   readonly writtenDirectories: ReadonlySet<string>;
   readonly probes: ReadonlyMap<string, ObservedProbes>;
@@ -104,6 +112,6 @@ export interface ObservedState {
   /** Subjects with an operation still running. */
   readonly busySubjects: ReadonlySet<string>;
   readonly failures: ReadonlyMap<string, OperationFailure>;
-  /** "SaveLogs <container id>" and "RunPreStop <container id>" that have succeeded: what is done once and leaves no trace at the engine. */
+  /** "SaveLogs <container id>" and "RunPreStop <container id>" that are done, and "PullImage <pod uid>/<restart count>": what leaves no trace at the engine. */
   readonly doneOnce: ReadonlySet<string>;
 }

@@ -35,6 +35,18 @@ export interface ContainerSpec extends ContainerResources {
   readonly capabilitiesDropped: readonly string[];
 }
 
+/** What a container is told before it is stopped: a command in it, or a GET to it. */
+export type PreStopHook =
+  | { readonly type: 'exec'; readonly command: readonly string[] }
+  | {
+      readonly type: 'http';
+      readonly isTls: boolean;
+      readonly host: string;
+      readonly port: number;
+      readonly path: string;
+      readonly headers: Readonly<Record<string, string>>;
+    };
+
 export type ContainerMount =
   | { readonly type: 'volume'; readonly source: string; readonly target: string; readonly isReadOnly: boolean }
   | { readonly type: 'bind'; readonly source: string; readonly target: string; readonly isReadOnly: boolean }
@@ -50,7 +62,16 @@ interface OperationBase {
 }
 
 export type Operation =
-  | (OperationBase & { readonly verb: 'PullImage'; readonly image: string })
+  | (OperationBase & {
+      readonly verb: 'PullImage';
+      readonly image: string;
+      /** "<pod uid>/<restart count>": imagePullPolicy Always wants one pull for each container. */
+      readonly forContainer: string;
+      /** It was on this host before: nobody's but its owner's to remove. */
+      readonly wasPresent: boolean;
+      /** Asked for the first time by this pod: earlier failures do not count. */
+      readonly isFirst: boolean;
+    })
   | (OperationBase & { readonly verb: 'CreateNetwork'; readonly network: string; readonly labels: Readonly<Record<string, string>> })
   | (OperationBase & { readonly verb: 'RemoveNetwork'; readonly network: string })
   | (OperationBase & { readonly verb: 'CreateVolume'; readonly volume: string; readonly labels: Readonly<Record<string, string>> })
@@ -73,7 +94,7 @@ export type Operation =
   | (OperationBase & {
       readonly verb: 'RunPreStop';
       readonly containerId: string;
-      readonly command: readonly string[];
+      readonly hook: PreStopHook;
       readonly timeoutMs: number;
     })
   | (OperationBase & { readonly verb: 'StopContainer'; readonly containerId: string; readonly graceMs: number })

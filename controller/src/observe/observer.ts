@@ -4,7 +4,7 @@
  */
 import type { Logger } from 'pino';
 import { LABEL } from '../model/annotations.ts';
-import type { ObservedContainer, ObservedNetwork, ObservedVolume } from '../model/observed.ts';
+import type { ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume } from '../model/observed.ts';
 import type { ContainerRuntime, ListedContainer, RuntimeEvent } from '../runtime/container-runtime.ts';
 import { RuntimeError } from '../runtime/container-runtime.ts';
 import { withDeadline } from '../runtime/deadline.ts';
@@ -38,7 +38,7 @@ export class Observer {
   #signal = new AbortController().signal;
   #networks: ReadonlyMap<string, ObservedNetwork> = new Map();
   #volumes: ReadonlyMap<string, ObservedVolume> = new Map();
-  readonly #images = new Map<string, string>();
+  readonly #images = new Map<string, ObservedImage>();
   #isListDue = true;
   #areVolumesDue = true;
   #areNetworksDue = true;
@@ -57,7 +57,7 @@ export class Observer {
   get volumes(): ReadonlyMap<string, ObservedVolume> {
     return this.#volumes;
   }
-  get images(): ReadonlyMap<string, string> {
+  get images(): ReadonlyMap<string, ObservedImage> {
     return this.#images;
   }
 
@@ -236,8 +236,8 @@ export class Observer {
 
   async #findImage(reference: string, signal: AbortSignal): Promise<void> {
     try {
-      const id = await this.#options.runtime.findImage(reference, signal);
-      if (id !== undefined) this.#images.set(reference, id);
+      const image = await this.#options.runtime.findImage(reference, signal);
+      if (image !== undefined) this.#images.set(reference, image);
     } catch (error) {
       // A reference the engine refuses is an image that is not there: the pod that names it says so when it is pulled.
       if (!(error instanceof RuntimeError) || error.code === 'Unreachable' || error.code === 'Timeout') throw error;

@@ -98,8 +98,9 @@ export class Draft {
     if (this.#subjects.has(operation.subject)) return false;
     if (observed.busySubjects.has(operation.subject)) return false;
     const failure = observed.failures.get(operation.subject);
-    if (failure !== undefined && failure.verb === operation.verb) {
-      const retryAtMs = failure.lastAtMs + retryDelayMs(failure.count);
+    const isFirst = operation.verb === 'PullImage' && operation.isFirst;
+    if (failure !== undefined && failure.verb === operation.verb && !isFirst) {
+      const retryAtMs = failure.lastAtMs + retryDelayMs(failure.verb, failure.count);
       if (retryAtMs > nowMs) {
         this.wait(
           operation.resource,

@@ -19,6 +19,8 @@ export interface PodHealth {
   readonly isTerminating: boolean;
   /** Serves: in rotation. */
   isReady: boolean;
+  /** Why its next container cannot be created, in words; "" when nothing is in the way. Found by pod.ts. */
+  obstacle: string;
   memory: PodMemory;
 }
 
@@ -34,6 +36,7 @@ const FRESH: PodMemory = {
   restartCount: 0,
   lastTermination: undefined,
   terminatingSinceMs: undefined,
+  stoppingSinceMs: undefined,
   statusDigest: '',
 };
 
@@ -49,7 +52,7 @@ export function podHealth(draft: Draft, pod: Pod): PodHealth {
   const remembered = rememberContainer(draft.world.memory.pods.get(uid) ?? FRESH, current, draft.world.nowMs);
   const memory = rememberTermination(remembered, containers[1]);
   const isReady = memory.condemned === undefined && isServing(pod.spec.containers[0], current, probes);
-  const health = { pod, uid, containers, current, probes, isTerminating, isReady, memory };
+  const health = { pod, uid, containers, current, probes, isTerminating, isReady, obstacle: '', memory };
   health.memory = rememberReadiness(memory, isReady, isTerminating, draft.world.nowMs);
   return health;
 }

@@ -14,16 +14,25 @@ export const LIMITS = {
   /** Liveness failures within this window count as one disruption. */
   disruptionWindowMs: 2_000,
   defaultGraceSeconds: 30,
+  /** What a preStop hook leaves of the grace period at least, unless all of it is shorter. */
+  leastStopMs: 2_000,
+  /** So often an engine that is away is waited for before logs or a hook are given up. */
+  triesMost: 5,
   defaultProgressDeadlineSeconds: 600,
   defaultRevisionHistory: 10,
   /** A failed operation is tried again after this, doubling up to the most. */
   retryFirstMs: 250,
   retryMostMs: 30_000,
+  /** A registry that refuses is asked less often. */
+  pullRetryFirstMs: 1_000,
+  pullRetryMostMs: 300_000,
   /** A container that cannot be started so often is made anew: its network or a mount may have gone since it was created. */
   startsMost: 3,
 } as const;
 
 /** When an operation that failed `count` times may be tried again. */
-export function retryDelayMs(count: number): number {
-  return Math.min(LIMITS.retryFirstMs * 2 ** Math.min(count - 1, 20), LIMITS.retryMostMs);
+export function retryDelayMs(verb: string, count: number): number {
+  const isPull = verb === 'PullImage';
+  const firstMs = isPull ? LIMITS.pullRetryFirstMs : LIMITS.retryFirstMs;
+  return Math.min(firstMs * 2 ** Math.min(count - 1, 20), isPull ? LIMITS.pullRetryMostMs : LIMITS.retryMostMs);
 }

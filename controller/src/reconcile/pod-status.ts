@@ -4,6 +4,7 @@ import type { ObservedContainer } from '../model/observed.ts';
 import { networkName } from './container-spec.ts';
 import type { Draft } from './draft.ts';
 import type { PodHealth } from './health.ts';
+import { imageWaiting } from './image.ts';
 
 /** Writes the status, if it says something new; a digest in the pod's memory keeps a pass over thousands of pods cheap. */
 export function writePodStatus(draft: Draft, health: PodHealth): void {
@@ -22,21 +23,23 @@ export function writePodStatus(draft: Draft, health: PodHealth): void {
 
 type WaitingState = NonNullable<ContainerState['waiting']>;
 
-function waitingState(draft: Draft, { uid, current, memory, pod }: PodHealth): WaitingState {
+function waitingState(draft: Draft, { uid, current, memory, pod, obstacle }: PodHealth): WaitingState {
   if (current?.phase === 'running' || current?.phase === 'paused') return { reason: '' };
-  const { name = '', image = '' } = pod.spec.containers[0] ?? {};
+  const { name = '' } = pod.spec.containers[0] ?? {};
   if (memory.restartCount > 0 && memory.notBeforeMs > draft.world.nowMs) {
     const cause = memory.condemned ?? memory.restartCause;
     const delay = `back-off ${Math.ceil(memory.delayMs / 1000)}s restarting failed container=${name} pod=${pod.metadata.name}`;
     return { reason: 'CrashLoopBackOff', message: cause === undefined ? delay : `${delay}: ${cause}` };
   }
+  const image = current === undefined ? imageWaiting(draft, pod) : undefined;
+  if (image !== undefined) return image;
+  if (obstacle !== '') return { reason: 'CreateContainerConfigError', message: obstacle };
   const { failures } = draft.world.observed;
   const failed = (reason: string, subject: string): WaitingState | undefined => {
     const failure = failures.get(subject);
     return failure === undefined ? undefined : { reason, message: failure.message };
   };
   return (
-    failed('ImagePullBackOff', `image:${image}`) ??
     failed('CreateContainerError', `pod:${uid}`) ??
     (current === undefined ? undefined : failed('RunContainerError', `container:${current.id}`)) ?? {
       reason: 'ContainerCreating',

@@ -16,7 +16,9 @@ import { containerSpec, networkName } from './container-spec.ts';
 import type { Draft } from './draft.ts';
 import { referenceOf, seconds } from './draft.ts';
 import type { PodHealth } from './health.ts';
+import { checkUser, isImageReady } from './image.ts';
 import { LIMITS } from './limits.ts';
+import { preStopHook } from './pre-stop.ts';
 import { LABEL } from '../model/annotations.ts';
 import { updateResources } from './resources.ts';
 import { Unresolved } from './unresolved.ts';
@@ -81,7 +83,8 @@ function create(draft: Draft, health: PodHealth, restartCount: number, cause: st
   if (draft.isBusy(subject)) return;
   try {
     const spec = containerSpec(world, pod, restartCount);
-    if (!isImageReady(draft, health, resource)) return;
+    if (!isImageReady(draft, health, restartCount)) return;
+    checkUser(draft, pod);
     const missing = volumeOperations(world, pod, resource, cause);
     for (const operation of missing) draft.operate(operation);
     const hasNetwork = draft.hasNetwork(spec.network);
@@ -92,28 +95,9 @@ function create(draft: Draft, health: PodHealth, restartCount: number, cause: st
     if (hasNetwork && missing.length === 0) draft.operate({ verb: 'CreateContainer', subject, resource, cause, spec });
   } catch (error) {
     if (!(error instanceof Unresolved)) throw error;
+    health.obstacle = error.message;
     draft.wait(resource, error.message);
   }
-}
-
-function isImageReady(draft: Draft, { pod }: PodHealth, resource: string): boolean {
-  const container = pod.spec.containers[0];
-  if (container === undefined) return false;
-  const { image, imagePullPolicy } = container;
-  if (draft.world.observed.images.has(image)) return true;
-  if (imagePullPolicy === 'Never') {
-    draft.wait(resource, `image "${image}" is not on this host and imagePullPolicy is Never`);
-    return false;
-  }
-  const isStarted = draft.operate({
-    verb: 'PullImage',
-    subject: `image:${image}`,
-    resource,
-    cause: 'the image is not on this host',
-    image,
-  });
-  if (!isStarted) draft.wait(resource, `image "${image}" is being pulled`);
-  return false;
 }
 
 function start(draft: Draft, health: PodHealth, container: ObservedContainer): void {
@@ -165,7 +149,10 @@ function remove(draft: Draft, health: PodHealth, container: ObservedContainer, c
 /** Done, or tried in vain: neither logs that cannot be saved nor a hook that fails may keep a container for ever. */
 function isDone(draft: Draft, verb: 'SaveLogs' | 'RunPreStop', { id }: ObservedContainer): boolean {
   const { doneOnce, failures } = draft.world.observed;
-  return doneOnce.has(`${verb} ${id}`) || failures.get(`container:${id}`)?.verb === verb;
+  const failure = failures.get(`container:${id}`);
+  // An engine that is away has not tried: it will be back.
+  const isInVain = failure?.verb === verb && (failure.code !== 'Unreachable' || failure.count >= LIMITS.triesMost);
+  return doneOnce.has(`${verb} ${id}`) || isInVain;
 }
 
 function terminate(draft: Draft, health: PodHealth): void {
@@ -188,13 +175,21 @@ function stop(draft: Draft, health: PodHealth, container: ObservedContainer): vo
   }
   const graceMs = (pod.spec.terminationGracePeriodSeconds ?? LIMITS.defaultGraceSeconds) * 1000;
   if (!isDrained(draft, health, container, graceMs)) return;
-  const preStop = pod.spec.containers[0]?.lifecycle?.preStop?.exec?.command;
-  if (preStop !== undefined && !isDone(draft, 'RunPreStop', container)) {
-    draft.operate({ verb: 'RunPreStop', ...target(health, container), command: preStop, timeoutMs: graceMs, cause });
+  // From here on the grace period runs, over the hook and the signal together.
+  const { nowMs } = draft.world;
+  const stoppingSinceMs = memory.stoppingSinceMs ?? nowMs;
+  health.memory = { ...health.memory, stoppingSinceMs };
+  const leftMs = stoppingSinceMs + graceMs - nowMs;
+  const hook = preStopHook(draft, pod, container);
+  if (hook !== undefined && leftMs > 0 && !isDone(draft, 'RunPreStop', container)) {
+    if (!draft.operate({ verb: 'RunPreStop', ...target(health, container), hook, timeoutMs: leftMs, cause }))
+      draft.wait(resource, `stopping: its preStop hook runs, at most ${seconds(leftMs)}`);
     return;
   }
-  if (!draft.operate({ verb: 'StopContainer', ...target(health, container), graceMs, cause })) {
-    draft.wait(resource, `stopping: SIGTERM was sent, at most ${seconds(graceMs)} until SIGKILL`);
+  // A hook that used it all up leaves the signal a moment, as in Kubernetes.
+  const stopMs = Math.max(leftMs, Math.min(LIMITS.leastStopMs, graceMs));
+  if (!draft.operate({ verb: 'StopContainer', ...target(health, container), graceMs: stopMs, cause })) {
+    draft.wait(resource, `stopping: SIGTERM was sent, at most ${seconds(stopMs)} until SIGKILL`);
   }
 }
 

@@ -54,6 +54,8 @@ export interface PodMemory {
     { readonly containerId: string; readonly exitCode: number; readonly reason: string; readonly finishedAtMs: number } | undefined;
   /** Since when the pod is terminating: the drain deadline counts from here. */
   readonly terminatingSinceMs: number | undefined;
+  /** Since when its grace period runs: after the drain, when the preStop hook or the signal began. */
+  readonly stoppingSinceMs: number | undefined;
   /** What the last written status said, to write it only on a change. */
   readonly statusDigest: string;
 }

@@ -4,7 +4,7 @@
  * Every method takes an AbortSignal with a deadline and rejects with `RuntimeError`; status codes decide its code, never message text.
  */
 import type { ContainerSpec } from '../model/operation.ts';
-import type { ContainerResources, ObservedContainer, ObservedNetwork, ObservedVolume } from '../model/observed.ts';
+import type { ContainerResources, ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume } from '../model/observed.ts';
 
 export type RuntimeErrorCode =
   /** 404: the container, image, network or volume is not there. */
@@ -86,8 +86,8 @@ export interface ContainerRuntime {
   listVolumes(labels: readonly string[], signal: AbortSignal): Promise<readonly ObservedVolume[]>;
   /** The environment a container was created with, "NAME=value": where generated secrets are recovered from. */
   readEnvironment(containerId: string, signal: AbortSignal): Promise<readonly string[]>;
-  /** The image id of a reference, undefined when it is not on this host. */
-  findImage(reference: string, signal: AbortSignal): Promise<string | undefined>;
+  /** The image of a reference, undefined when it is not on this host. */
+  findImage(reference: string, signal: AbortSignal): Promise<ObservedImage | undefined>;
 
   /** Resolves with the container id. */
   createContainer(spec: ContainerSpec, signal: AbortSignal): Promise<string>;

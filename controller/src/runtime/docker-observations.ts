@@ -1,6 +1,7 @@
 /** Docker's list and inspect answers as observed state. The list mapping runs every second over every container: it copies nothing it need not. */
 import type Dockerode from 'dockerode';
-import type { ContainerPhase, ContainerResources, ObservedContainer } from '../model/observed.ts';
+import { LABEL } from '../model/annotations.ts';
+import type { ContainerPhase, ContainerResources, ObservedContainer, ObservedImage } from '../model/observed.ts';
 import type { ListedContainer } from './container-runtime.ts';
 
 const PHASES: ReadonlySet<string> = new Set<ContainerPhase>(['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead']);
@@ -59,6 +60,11 @@ export function toObservedContainer(details: Dockerode.ContainerInspectInfo): Ob
 /** A CPU limit set by `docker update --cpus` or by us; one given as quota and period by others counts as none. */
 function toResources({ Memory, NanoCpus, CpuShares }: Dockerode.HostConfig): ContainerResources {
   return { memoryBytes: Memory ?? 0, nanoCpus: NanoCpus ?? 0, cpuShares: CpuShares ?? 0 };
+}
+
+export function toObservedImage({ Id, Config }: Dockerode.ImageInspectInfo): ObservedImage {
+  const { User, Labels } = Config as { readonly User?: string; readonly Labels?: Readonly<Record<string, string>> | null };
+  return { id: Id, user: User ?? '', isBuiltHere: Labels?.[LABEL.built] !== undefined };
 }
 
 /** RFC 3339 with nanoseconds to milliseconds of the wall clock; Go's zero time, "0001-01-01T00:00:00Z", is 0. */

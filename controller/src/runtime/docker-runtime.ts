@@ -5,7 +5,7 @@
 import { Agent } from 'node:http';
 import { inspect } from 'node:util';
 import type Dockerode from 'dockerode';
-import type { ContainerResources, ObservedContainer, ObservedNetwork, ObservedVolume } from '../model/observed.ts';
+import type { ContainerResources, ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume } from '../model/observed.ts';
 import type { ContainerSpec } from '../model/operation.ts';
 import {
   RuntimeError,
@@ -19,7 +19,7 @@ import {
 import { toContainerBody, toResourceBody } from './docker-container-body.ts';
 import { isStatus, toRuntimeError } from './docker-errors.ts';
 import { watchDockerEvents } from './docker-events.ts';
-import { toListedContainer, toObservedContainer } from './docker-observations.ts';
+import { toListedContainer, toObservedContainer, toObservedImage } from './docker-observations.ts';
 import { OutputDemultiplexer, OutputTail, readJsonLines } from './docker-streams.ts';
 import { LeanDockerode } from './lean-dockerode.ts';
 
@@ -108,10 +108,10 @@ export class DockerRuntime implements ContainerRuntime {
     });
   }
 
-  async findImage(reference: string, signal: AbortSignal): Promise<string | undefined> {
-    return await this.#call(`find image ${reference}`, signal, async () => (await this.#docker.getImage(reference).inspect()).Id).catch(
-      acceptStatus(404),
-    );
+  async findImage(reference: string, signal: AbortSignal): Promise<ObservedImage | undefined> {
+    return await this.#call(`find image ${reference}`, signal, async () =>
+      toObservedImage(await this.#docker.getImage(reference).inspect()),
+    ).catch(acceptStatus(404));
   }
 
   async createContainer(spec: ContainerSpec, signal: AbortSignal): Promise<string> {

@@ -12,6 +12,7 @@ import { FakeRuntime } from '../runtime/fake-runtime.ts';
 import type { CallName, Fault } from '../runtime/fake-runtime.ts';
 import { silent } from '../state/fixtures.ts';
 
+const PULL = { forContainer: 'uid-1/0', wasPresent: false, isFirst: true };
 const base = { resource: 'pod/web-0', cause: 'test' };
 
 function volume(name: string): Operation {
@@ -79,7 +80,7 @@ describe('Executor', () => {
       const own = executor();
       await perform(own, { ...base, verb: 'CreateNetwork', subject: 'network:net', network: 'net', labels: { a: 'b' } });
       await perform(own, volume('data'));
-      await perform(own, { ...base, verb: 'PullImage', subject: 'image:web:2', image: 'web:2' });
+      await perform(own, { ...base, verb: 'PullImage', subject: 'image:web:2', ...PULL, image: 'web:2' });
       expect([runtime.networks.get('net')?.labels, [...runtime.volumes.keys()], runtime.images.has('web:2')]).to.deep.equal([
         { a: 'b' },
         ['data'],
@@ -108,7 +109,7 @@ describe('Executor', () => {
       expect(container.aliasesIn('two')).to.deep.equal(['web']);
       container.phase = 'paused';
       await next({ ...target, verb: 'UnpauseContainer' });
-      await next({ ...target, verb: 'RunPreStop', command: ['true'], timeoutMs: 1_000 });
+      await next({ ...target, verb: 'RunPreStop', hook: { type: 'exec', command: ['true'] }, timeoutMs: 1_000 });
       await next({ ...target, verb: 'KillContainer' });
       await next({ ...target, verb: 'SaveLogs', podUid: 'uid-1' });
       expect(readFileSync(join(directory, 'logs', 'uid-1.log'), 'utf8')).to.equal('hello\nworld\n');
@@ -203,7 +204,7 @@ describe('Executor', () => {
     });
 
     it('a pull has its own', async () => {
-      const { code, tookMs } = await timed({ ...base, verb: 'PullImage', subject: 'image:web:2', image: 'web:2' });
+      const { code, tookMs } = await timed({ ...base, verb: 'PullImage', subject: 'image:web:2', ...PULL, image: 'web:2' });
       expect(code).to.equal('Timeout');
       expect(tookMs).to.be.at.least(85);
     });
@@ -214,7 +215,14 @@ describe('Executor', () => {
     });
 
     it('a preStop command has its own', async () => {
-      const operation: Operation = { ...base, verb: 'RunPreStop', subject: 'container:c', containerId: 'c', command: ['x'], timeoutMs: 90 };
+      const operation: Operation = {
+        ...base,
+        verb: 'RunPreStop',
+        subject: 'container:c',
+        containerId: 'c',
+        hook: { type: 'exec', command: ['x'] },
+        timeoutMs: 90,
+      };
       const { tookMs } = await timed(operation);
       expect(tookMs).to.be.at.least(85);
     });

@@ -98,7 +98,10 @@ describe('operationEvent', () => {
   const base = { subject: 'container:c', resource: 'pod/web-0', cause: 'liveness probe failed: HTTP 500' };
   const containerId = 'c0ffee'.repeat(10);
   const tables: readonly { readonly operation: Operation; readonly event: string | undefined }[] = [
-    { operation: { ...base, verb: 'PullImage', image: 'web:1' }, event: 'Normal Pulled Pulled image web:1' },
+    {
+      operation: { ...base, verb: 'PullImage', image: 'web:1', forContainer: '', wasPresent: false, isFirst: true },
+      event: 'Normal Pulled Pulled image web:1',
+    },
     {
       operation: { ...base, verb: 'CreateContainer', spec: { name: 'web-0.1' } as unknown as ContainerSpec },
       event: 'Normal Created Created container web-0.1: liveness probe failed: HTTP 500',
@@ -132,8 +135,9 @@ describe('operationEvent', () => {
       expect(operationEvent({ operation, containerId: undefined, failure, durationMs: 1 }, POD)).to.deep.equal({
         involvedObject: POD,
         type: 'Warning',
-        reason: 'Failed',
-        message: `${operation.verb} failed (EngineFailure): no space`,
+        ...(operation.verb === 'PullImage'
+          ? { reason: 'ErrImagePull', message: 'Failed to pull image "web:1" (EngineFailure): no space' }
+          : { reason: 'Failed', message: `${operation.verb} failed (EngineFailure): no space` }),
       });
     });
   }

@@ -294,8 +294,10 @@ describe('a rollout that does not get on', () => {
   for (const { name, prepare, is } of [
     {
       name: 'an image that cannot be pulled',
-      prepare: (host: SimulatedHost) =>
-        host.failures.set('image:web:3', { verb: 'PullImage', code: 'NotFound', message: 'no such image', count: 1, lastAtMs: 0 }),
+      prepare: (host: SimulatedHost) => {
+        host.failures.set('image:web:3', { verb: 'PullImage', code: 'NotFound', message: 'no such image', count: 1, lastAtMs: 0 });
+        host.busy.add('image:web:3');
+      },
       is: 'pod/web-0: PullImage failed: no such image.',
     },
     { name: 'a probe that fails', prepare: undefined, is: 'pod/web-0: its startup probe fails: HTTP 500.' },

@@ -6,6 +6,7 @@ import { keyOf } from '../../src/model/objects.ts';
 import type { DeclarableObject, Kind, KubernetesObject, ObjectKey, Pod } from '../../src/model/objects.ts';
 import type {
   ObservedContainer,
+  ObservedImage,
   ObservedNetwork,
   ObservedProbes,
   ObservedVolume,
@@ -41,6 +42,9 @@ export class SimulatedHost {
   readonly containers = new Map<string, ObservedContainer>();
   readonly networks = new Map<string, ObservedNetwork>();
   readonly volumes = new Map<string, ObservedVolume>();
+  readonly images = new Map<string, ObservedImage>(
+    ['web:1', 'web:2', 'db:1'].map((image) => [image, { id: `sha256:${image}`, user: '', isBuiltHere: false }]),
+  );
   readonly probes = new Map<string, ObservedProbes>();
   readonly failures = new Map<string, OperationFailure>();
   readonly busy = new Set<string>();
@@ -97,7 +101,7 @@ export class SimulatedHost {
         containers: this.containers,
         networks: this.networks,
         volumes: this.volumes,
-        images: new Map(['web:1', 'web:2', 'db:1'].map((image) => [image, `sha256:${image}`])),
+        images: this.images,
         writtenDirectories: new Set(),
         probes: this.probes,
         ingress: { isConnected: this.isIngressConnected, routedEndpointIds: this.routed, inFlight: this.inFlight },
@@ -263,6 +267,10 @@ export class SimulatedHost {
           exitCode: operation.verb === 'KillContainer' ? 137 : 0,
           finishedAtMs: this.nowMs,
         });
+        return;
+      case 'PullImage':
+        this.images.set(operation.image, { id: `sha256:${operation.image}`, user: '', isBuiltHere: false });
+        this.doneOnce.add(`PullImage ${operation.forContainer}`);
         return;
       case 'RemoveContainer':
         this.containers.delete(operation.containerId);

@@ -49,7 +49,11 @@ function describeContainers(get: () => ContractWorld): void {
       expect(observed).to.include({ id, name: spec.name, image: spec.image, phase: 'running', finishedAtMs: 0 });
       expect(observed.startedAtMs).to.be.within(beforeMs - 5, Date.now() + 5);
       expect(observed.labels).to.deep.equal(spec.labels);
-      expect(observed.imageId).to.equal(await world.runtime.findImage(spec.image, world.signal()));
+      expect(await world.runtime.findImage(spec.image, world.signal())).to.deep.equal({
+        id: observed.imageId,
+        user: '',
+        isBuiltHere: false,
+      });
       expect(observed.networks[world.network]).to.match(/^\d+\.\d+\.\d+\.\d+$/);
 
       const listed = await world.runtime.listContainers([world.subject.instanceLabel], world.signal());

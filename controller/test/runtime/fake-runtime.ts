@@ -2,7 +2,7 @@
  * A Docker engine in memory, for the simulation: the same answers as DockerRuntime (contract.ts holds both to that), on an injected clock, with
  * programmable containers and faults at every call. What it does not model is written where it is left out.
  */
-import type { ContainerResources, ObservedContainer, ObservedNetwork, ObservedVolume } from '../../src/model/observed.ts';
+import type { ContainerResources, ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume } from '../../src/model/observed.ts';
 import type { ContainerSpec } from '../../src/model/operation.ts';
 import { systemClock, type Clock } from '../../src/runtime/clock.ts';
 import {
@@ -39,6 +39,8 @@ export interface FakeRuntimeOptions {
   readonly latencyMs?: (callName: CallName) => number;
   /** Image references on the host, and those a pull brings. */
   readonly images?: readonly string[];
+  /** Whom the images run as; default root. */
+  readonly imageUser?: string;
   readonly registry?: readonly string[];
   /** Host ports that somebody else holds. */
   readonly takenHostPorts?: readonly number[];
@@ -160,8 +162,11 @@ export class FakeRuntime implements ContainerRuntime {
     return await this.#call('readEnvironment', [containerId], signal, () => [...this.#container(containerId).spec.env]);
   }
 
-  async findImage(reference: string, signal: AbortSignal): Promise<string | undefined> {
-    return await this.#call('findImage', [reference], signal, () => this.images.get(reference));
+  async findImage(reference: string, signal: AbortSignal): Promise<ObservedImage | undefined> {
+    return await this.#call('findImage', [reference], signal, () => {
+      const id = this.images.get(reference);
+      return id === undefined ? undefined : { id, user: this.#options.imageUser ?? '', isBuiltHere: false };
+    });
   }
 
   async createContainer(spec: ContainerSpec, signal: AbortSignal): Promise<string> {
