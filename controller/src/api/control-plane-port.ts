@@ -60,7 +60,13 @@ export interface StatusReport {
   };
   /** Conditions of the control plane itself (StateDurable, EngineReachable, ManifestsValid, ...), fine ones included. */
   readonly conditions: readonly Condition[];
-  readonly engine: { readonly isReachable: boolean; readonly version?: string; readonly message?: string };
+  readonly engine: {
+    readonly isReachable: boolean;
+    /** Of the first look at it that was not answered. */
+    readonly unreachableSince?: Timestamp;
+    readonly version?: string;
+    readonly message?: string;
+  };
   readonly ingress: {
     readonly isConnected: boolean;
     readonly inFlight: number;

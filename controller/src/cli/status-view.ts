@@ -24,9 +24,10 @@ const BAD_WHEN_TRUE = new Set([
 
 export function formatStatus({ status, deployments, pods }: StatusView, colors: Colors, now: Date): string {
   const { engine, ingress } = status;
+  const sinceText = engine.unreachableSince === undefined ? '' : ` for ${formatAge(engine.unreachableSince, now)}`;
   const engineText = engine.isReachable
     ? `Docker ${engine.version ?? ''}`.trim()
-    : colors.red(`Docker unreachable: ${engine.message ?? 'no answer'}`);
+    : colors.red(`Docker does not answer${sinceText}: ${engine.message ?? 'no answer'}`);
   const ingressText = ingress.isConnected
     ? `ingress up, ${ingress.inFlight} in flight, ${ingress.held} held, ${ingress.requestsTotal} requests so far`
     : colors.red('ingress not connected');

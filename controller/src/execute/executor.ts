@@ -102,6 +102,11 @@ export class Executor {
     return this.#writtenDirectories;
   }
 
+  /** Nothing that failed waits any more. */
+  forgetFailures(): void {
+    this.#failures.clear();
+  }
+
   /** The files of a pod are gone with it. */
   forgetDirectories(prefix: string): void {
     for (const directory of this.#writtenDirectories) if (directory.startsWith(prefix)) this.#writtenDirectories.delete(directory);

@@ -17,6 +17,7 @@ import type { Memory, ObjectChange, ObjectMaps, Plan, World } from '../reconcile
 import type { ObjectStore } from '../state/object-store.ts';
 import { StoreError } from '../state/store-error.ts';
 import type { EventRecorder } from './event-recorder.ts';
+import { EngineLook } from './engine-look.ts';
 import { CONTROL_LIMITS } from './limits.ts';
 import { operationEvent } from './operation-events.ts';
 import { checkPlan } from './plan-check.ts';
@@ -55,6 +56,8 @@ export interface LoopStatistics {
   readonly lastReconcileMs: number;
   readonly lastError: string | undefined;
   readonly isEngineReachable: boolean;
+  /** In the loop's clock. */
+  readonly engineUnreachableSinceMs: number | undefined;
 }
 
 interface LoopEvents {
@@ -80,17 +83,31 @@ export class ControlLoop {
   #tableDigest = '';
   #isSettled = false;
   readonly #startedAtMs: number;
+  readonly #engine: EngineLook;
   /** Subjects of operations that ended after the newest look at the engine began: what they did is not seen yet. */
   readonly #unobserved = new Set<string>();
   readonly #probing = new Set<string>();
   readonly #probeTargets = new WeakMap<ObservedContainer, ProbeTarget>();
-  #statistics: LoopStatistics = { passes: 0, lastPassMs: 0, lastReconcileMs: 0, lastError: undefined, isEngineReachable: false };
+  #statistics: LoopStatistics = {
+    passes: 0,
+    lastPassMs: 0,
+    lastReconcileMs: 0,
+    lastError: undefined,
+    isEngineReachable: false,
+    engineUnreachableSinceMs: undefined,
+  };
   #lastPlan: Plan | undefined;
 
   constructor(ports: LoopPorts, options: LoopOptions) {
     this.#ports = ports;
     this.#options = options;
     this.#startedAtMs = options.now();
+    this.#engine = new EngineLook({
+      look: (signal) => this.#look(signal),
+      patienceMs: CONTROL_LIMITS.lookPatienceMs,
+      now: options.now,
+      onLateEnd: () => this.wake(),
+    });
     // Versions of a later run are higher than those of an earlier one: the ingress lives on over restarts of the control plane.
     this.#tableVersion = options.wallNow() * 1000;
     this.bus.on('wake', () => this.wake());
@@ -162,23 +179,11 @@ export class ControlLoop {
       this.#ports.observer.resyncDue();
     }
     const resyncAtMs = this.#lastResyncMs + CONTROL_LIMITS.resyncMs;
-    try {
-      const ended = [...this.#unobserved];
-      const references = this.#imageReferences();
-      await this.#ports.observer.refresh(references, signal);
-      // An object declared while the engine was asked may name an image nobody has looked for: unknown is not absent.
-      const now = this.#imageReferences();
-      if (now.size > references.size || [...now].some((reference) => !references.has(reference)))
-        await this.#ports.observer.refresh(now, signal);
-      for (const subject of ended) if (!this.#ports.observer.isPending(subject)) this.#unobserved.delete(subject);
-    } catch (error) {
-      if (signal.aborted) return resyncAtMs;
-      const text = error instanceof Error ? error.message : String(error);
-      if (this.#statistics.isEngineReachable || this.#statistics.passes === 0)
-        logger.error({ err: error }, 'the container engine does not answer; nothing is changed until it does');
-      this.#statistics = { ...this.#statistics, lastError: text, isEngineReachable: false };
-      return clock() + CONTROL_LIMITS.resyncMs;
-    }
+    const isSighted = await this.#engine.take(signal);
+    if (signal.aborted) return resyncAtMs;
+    this.#noteReachability();
+    // What was never seen is unknown, not absent.
+    if (!this.#engine.hasSeen) return clock() + CONTROL_LIMITS.resyncMs;
     const scaleAtMs = this.#options.teardown === 'none' ? this.#ports.autoscale(clock()) : undefined;
     const world = this.#world();
     const reconcileStartedMs = clock();
@@ -190,11 +195,13 @@ export class ControlLoop {
     this.#memory = plan.memory;
     this.#apply(plan.changes);
     for (const event of plan.events.slice(0, CONTROL_LIMITS.eventsPerPassMost)) this.#ports.events.record(event);
-    this.#ports.executor.start(operations);
+    // Without a look at the engine nothing is done to it: probes, routes and objects go by what was seen last.
+    if (isSighted) this.#ports.executor.start(operations);
     this.#probe(plan);
     this.#ports.crashLogs.want(plan.logsWanted);
     this.#publish(plan);
     this.#lastPlan = plan;
+    if (!isSighted) return clock() + CONTROL_LIMITS.resyncMs;
     const passes = this.#statistics.passes + 1;
     this.#statistics = {
       passes,
@@ -202,11 +209,41 @@ export class ControlLoop {
       lastReconcileMs: reconcileMs,
       lastError: undefined,
       isEngineReachable: true,
+      engineUnreachableSinceMs: undefined,
     };
     this.bus.emit('pass', plan, clock() - calledForAtMs);
     // A change of objects may call for more (a new ReplicaSet for its pods, ...): look again at once until nothing changes any more.
     if (plan.changes.some(({ type }) => type !== 'status')) this.wake();
     return Math.min(resyncAtMs, plan.wakeAtMs ?? Infinity, scaleAtMs ?? Infinity);
+  }
+
+  async #look(signal: AbortSignal): Promise<void> {
+    const { observer } = this.#ports;
+    const ended = [...this.#unobserved];
+    const references = this.#imageReferences();
+    await observer.refresh(references, signal);
+    // An object declared while the engine was asked may name an image nobody has looked for: unknown is not absent.
+    const now = this.#imageReferences();
+    if (now.size > references.size || [...now].some((reference) => !references.has(reference))) await observer.refresh(now, signal);
+    for (const subject of ended) if (!observer.isPending(subject)) this.#unobserved.delete(subject);
+  }
+
+  #noteReachability(): void {
+    const { unreachableSinceMs, lastError } = this.#engine;
+    const { isEngineReachable, passes, engineUnreachableSinceMs } = this.#statistics;
+    if (unreachableSinceMs === undefined) {
+      // What failed while it was going away need not wait out its pauses.
+      if (engineUnreachableSinceMs !== undefined) this.#ports.executor.forgetFailures();
+      return;
+    }
+    if (isEngineReachable || (passes === 0 && engineUnreachableSinceMs === undefined))
+      this.#options.logger.error({ err: lastError }, 'the container engine does not answer; nothing is changed until it does');
+    this.#statistics = {
+      ...this.#statistics,
+      lastError: lastError instanceof Error ? lastError.message : String(lastError),
+      isEngineReachable: false,
+      engineUnreachableSinceMs: unreachableSinceMs,
+    };
   }
 
   /** A defect in a decision must not take the healing of everything else with it: it is told, and the next pass tries again. */

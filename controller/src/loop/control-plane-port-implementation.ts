@@ -52,7 +52,7 @@ export class ControlPlanePortImplementation implements ControlPlanePort {
       failedTotal = 0,
       requestsByPod = {},
     } = this.#report ?? {};
-    const { isEngineReachable, lastError } = loop.statistics;
+    const { isEngineReachable, lastError, engineUnreachableSinceMs } = loop.statistics;
     return {
       version: options.version,
       instance: options.instance,
@@ -64,7 +64,12 @@ export class ControlPlanePortImplementation implements ControlPlanePort {
         warnings: (applier.snapshot?.warnings ?? []).map(problem),
       },
       conditions: this.#conditions(),
-      engine: { isReachable: isEngineReachable, version: engine.version, ...(lastError !== undefined && { message: lastError }) },
+      engine: {
+        isReachable: isEngineReachable,
+        ...(engineUnreachableSinceMs !== undefined && { unreachableSince: toWallTime(engineUnreachableSinceMs) }),
+        version: engine.version,
+        ...(lastError !== undefined && { message: lastError }),
+      },
       ingress: {
         isConnected: link.observed.isConnected,
         inFlight,
@@ -185,6 +190,7 @@ export class ControlPlanePortImplementation implements ControlPlanePort {
     const { applier, store, stateReports, loop } = this.#parts;
     const errors = applier.snapshot?.errors.length ?? 0;
     const { durability } = store;
+    const since = loop.statistics.engineUnreachableSinceMs;
     return [
       errors === 0
         ? { type: 'ManifestsValid', status: 'True' }
@@ -203,7 +209,13 @@ export class ControlPlanePortImplementation implements ControlPlanePort {
       ...stateReports.map(({ kind, message }): Condition => ({ type: 'StateRepaired', status: 'True', reason: kind, message })),
       loop.statistics.isEngineReachable
         ? { type: 'EngineReachable', status: 'True' }
-        : { type: 'EngineReachable', status: 'False', reason: 'NoAnswer', message: loop.statistics.lastError ?? 'not asked yet' },
+        : {
+            type: 'EngineReachable',
+            status: 'False',
+            reason: 'NoAnswer',
+            ...(since !== undefined && { lastTransitionTime: toWallTime(since) }),
+            message: loop.statistics.lastError ?? 'not asked yet',
+          },
     ];
   }
 
@@ -220,7 +232,6 @@ export class ControlPlanePortImplementation implements ControlPlanePort {
 
   #autoscalers(): readonly AutoscalerReport[] {
     const { autoscaling, store } = this.#parts;
-    const wall = (atMs: number): string => new Date(Date.now() + (atMs - monotonicNow())).toISOString();
     return autoscaling.views(monotonicNow()).flatMap(({ name, namespace, armedAtMs, nextTickMs, countSoFar }) => {
       const autoscaler = store.get('HorizontalPodAutoscaler', `${namespace}/${name}`);
       if (autoscaler === undefined) return [];
@@ -232,8 +243,8 @@ export class ControlPlanePortImplementation implements ControlPlanePort {
           namespace,
           target: `${target.kind.toLowerCase()}/${target.name}`,
           isArmed: armedAtMs !== undefined,
-          ...(armedAtMs !== undefined && { armedAt: wall(armedAtMs) }),
-          ...(nextTickMs !== undefined && { nextTickAt: wall(nextTickMs) }),
+          ...(armedAtMs !== undefined && { armedAt: toWallTime(armedAtMs) }),
+          ...(nextTickMs !== undefined && { nextTickAt: toWallTime(nextTickMs) }),
           countSoFar,
           currentReplicas: deployment?.spec.replicas ?? 1,
           ...(autoscaler.status !== undefined && { desiredReplicas: autoscaler.status.desiredReplicas }),
@@ -253,6 +264,11 @@ export class ControlPlanePortImplementation implements ControlPlanePort {
       throw new ControlPlaneError('BadRequest', `previous terminated container of pod ${pod.metadata.name} not found`);
     }
   }
+}
+
+/** Of a time of the monotonic clock. */
+function toWallTime(atMs: number): string {
+  return new Date(Date.now() + (atMs - monotonicNow())).toISOString();
 }
 
 function problem(found: ManifestError | ManifestWarning): ManifestProblem {

@@ -2,8 +2,12 @@
 export const CONTROL_LIMITS = {
   /** A pass at least this often, whatever happens or does not. */
   resyncMs: 1_000,
-  /** One engine call. */
+  /** One operation. */
   callTimeoutMs: 30_000,
+  /** One look at the engine, all its calls together: then another one is begun, on new connections. */
+  lookTimeoutMs: 10_000,
+  /** A pass waits this long for a look; then it goes on with what was seen last. */
+  lookPatienceMs: 2_000,
   pullTimeoutMs: 600_000,
   /** A container is asked for a generated secret that was lost. */
   environmentTimeoutMs: 5_000,

@@ -170,7 +170,8 @@ export class IsolatedSystem {
     const label = [`coxswain.dev/instance=${this.instance}`];
     const signal = (): AbortSignal => AbortSignal.timeout(60_000);
     const containers = await this.runtime.listContainers(label, signal());
-    await Promise.all(containers.map(({ id }) => this.runtime.removeContainer(id, signal())));
+    // An engine that was killed may find mounts busy for a while.
+    await Promise.all(containers.map(({ id }) => eventually(() => this.runtime.removeContainer(id, signal()), END_DEADLINE_MS)));
     for (const { name } of await this.runtime.listNetworks(label, signal())) await this.runtime.removeNetwork(name, signal());
     for (const { name } of await this.runtime.listVolumes(label, signal())) await this.runtime.removeVolume(name, signal());
     this.runtime.close();

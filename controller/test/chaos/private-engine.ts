@@ -117,7 +117,8 @@ export class PrivateEngine {
     this.#holder.kill('SIGKILL');
     await eventually(() => this.#leftProcesses().length === 0, 10_000);
     for (const mount of mountsUnder(this.root)) execFileSync('umount', ['--lazy', mount]);
-    rmSync(this.root, { recursive: true, force: true });
+    // A mount namespace that ends takes a moment to let go of its mounts.
+    await eventually(() => rmSync(this.root, { recursive: true, force: true }), 10_000);
   }
 
   #daemonArguments(): readonly string[] {
@@ -155,7 +156,7 @@ export class PrivateEngine {
     await Promise.all(all.map(({ id }) => this.runtime.removeContainer(id, AbortSignal.timeout(30_000))));
   }
 
-  /** containerd, its shims, docker-proxy: all have a path or a name of this engine in their command line. */
+  /** containerd, its shims, docker-proxy: all have a path or a name of this engine in their command line. And what runs on its images. */
   #leftProcesses(): readonly number[] {
     const marks = [this.root, `coxswain-test-${this.#holder.pid ?? 0}`];
     return readdirSync('/proc')
@@ -163,7 +164,7 @@ export class PrivateEngine {
       .filter((name) => {
         const line = commandLineOf(name);
         const isEngine = /^\S*(dockerd|containerd|containerd-shim\S*|docker-proxy|runc)\0/.test(line);
-        return isEngine && marks.some((mark) => line.includes(mark));
+        return (isEngine && marks.some((mark) => line.includes(mark))) || rootOf(name).includes(this.root);
       })
       .map(Number);
   }
@@ -172,6 +173,16 @@ export class PrivateEngine {
 function commandLineOf(pid: string): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** How the process's root directory is mounted. */
+function rootOf(pid: string): string {
+  try {
+    const mounts = readFileSync(`/proc/${pid}/mountinfo`, 'utf8').split('\n');
+    return mounts.find((line) => line.split(' ')[4] === '/') ?? '';
   } catch {
     return '';
   }

@@ -199,6 +199,19 @@ describe('ControlLoop', () => {
       expect(plane.loop.statistics).to.include({ isEngineReachable: true, lastError: undefined });
     });
 
+    it('goes on probing and routing while the engine answers nothing, and touches no container', async () => {
+      const plane = (await world.start()).declare(threeReplicas(), makeService(), makeIngress());
+      const routedIds = (): readonly string[] =>
+        plane.tables.at(-1)?.services.flatMap(({ endpoints }) => endpoints.map(({ id }) => id)) ?? [];
+      await eventually(() => expect(routedIds()).to.have.length(3), 8_000);
+      world.fault = () => 'before';
+      await eventually(() => expect(plane.loop.statistics.engineUnreachableSinceMs).to.be.a('number'), 4_000);
+      world.isHealthy = false;
+      await eventually(() => expect(routedIds()).to.deep.equal([]), 8_000);
+      expect(world.portsOf()).to.deep.equal(THREE.map((port) => `${port} running`));
+      expect(world.changes().slice(-1), 'the last change was a start').to.deep.equal(['startContainer']);
+    });
+
     it('tries a failing operation again with growing pauses, and at once succeeds when it can', async () => {
       world.engine.takeHostPort(8000);
       const plane = (await world.start()).declare(makeDeployment({ hostPorts: '8000' }));
