@@ -2,11 +2,11 @@
 /** The composition root: the only reader of the environment and of arguments. Every process and every command of Coxswain starts here. */
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
-import { addClientCommands, runProgram } from './cli/client-commands.ts';
 import { CliError, EXIT_CODE } from './cli/cli-error.ts';
+import { prepareProgram, runProgram } from './cli/run-program.ts';
 import { EXIT_FATAL } from './supervisor/exit-codes.ts';
 import { environmentOf, readSettings, SETTINGS_HELP, SettingsError } from './settings.ts';
 import type { ControlPlaneOptions } from './loop/control-plane.ts';
@@ -16,6 +16,8 @@ import type { Settings } from './settings.ts';
 const script = fileURLToPath(import.meta.url);
 const repositoryDir = join(dirname(script), '..', '..');
 const UP_DEADLINE_MS = 300_000;
+/** They are started anew while requests wait: what commands are made of is not loaded. */
+const PROCESSES: ReadonlySet<string> = new Set(['run', 'ingress', 'supervise']);
 /** nobody:nogroup on Debian. */
 const INGRESS_USER = { uid: 65534, gid: 65534 };
 
@@ -84,13 +86,15 @@ async function run(settings: Settings): Promise<void> {
   }
 }
 
-async function ingress(settings: Settings): Promise<void> {
+/** @param listenFd an open socket to serve on: from the supervisor, or from a service manager */
+async function ingress(settings: Settings, listenFd: number | undefined): Promise<void> {
   const { runIngress, IngressError } = await import('./ingress/ingress-process.ts');
   const logger = await makeLogger(settings, 'ingress');
   try {
     await runIngress({
       listenHost: settings.ingressHost,
       listenPort: settings.ingressPort,
+      ...(listenFd !== undefined && { listenFd }),
       controlSocketPath: join(settings.home, 'ingress.sock'),
       ...(process.getuid?.() === 0 && { user: INGRESS_USER }),
       logger,
@@ -103,11 +107,19 @@ async function ingress(settings: Settings): Promise<void> {
 }
 
 async function supervise(settings: Settings): Promise<void> {
-  const { supervise: runSupervisor } = await import('./supervisor/supervisor.ts');
+  const { supervise: runSupervisor, INHERITED_FD } = await import('./supervisor/supervisor.ts');
+  const { activatedSocket, bindPublicSocket } = await import('./supervisor/public-socket.ts');
   const { logDirectoryOf } = await import('./lifecycle/supervisor-process.ts');
+  const socket = activatedSocket(process.env, process.pid) ?? (await bindPublicSocket(settings.ingressHost, settings.ingressPort));
+  const onSocket = socket === undefined ? [] : ['--listen-fd', String(INHERITED_FD)];
   process.exitCode = await runSupervisor({
     processes: [
-      { name: 'ingress', command: process.execPath, args: [script, 'ingress'] },
+      {
+        name: 'ingress',
+        command: process.execPath,
+        args: [script, 'ingress', ...onSocket],
+        ...(socket !== undefined && { inheritedFd: socket.fd }),
+      },
       { name: 'control-plane', command: process.execPath, args: [script, 'run'] },
     ],
     home: settings.home,
@@ -115,6 +127,7 @@ async function supervise(settings: Settings): Promise<void> {
     environment: process.env,
     signal: stopSignal(),
   });
+  socket?.close();
 }
 
 async function takeDown(settings: Settings, isPurge: boolean): Promise<void> {
@@ -148,20 +161,27 @@ async function bringUp(settings: Settings): Promise<void> {
   });
 }
 
+interface ProcessOptions {
+  /** Of the ingress. */
+  readonly listenFd?: number;
+}
+
 function addLifecycleCommands(program: Command, settings: Settings): void {
-  const add = (name: string, description: string, example: string, action: () => Promise<void>): void => {
+  const add = (name: string, description: string, example: string, action: (options: ProcessOptions) => Promise<void>): Command =>
     program
       .command(name)
       .description(description)
       .addHelpText('after', `\nExample: ${example}\n\nExit codes: 0 ok, 1 failed, 2 wrong usage, ${EXIT_FATAL} cannot run as configured`)
-      .action(() => told(action));
-  };
+      .action((options: ProcessOptions) => told(() => action(options)));
   add('up', 'set everything up and start it; returns when every Deployment is available', 'coxswain up', () => bringUp(settings));
   add('set-up', 'only the first part of up: the Docker engine and the images', 'coxswain set-up', () => setUpOnly(settings));
   add('down', 'stop, and remove what this instance owns; data is kept', 'coxswain down', () => takeDown(settings, false));
   add('purge', 'like down, and remove the data too', 'coxswain purge', () => takeDown(settings, true));
   add('run', 'run the control plane in the foreground', 'coxswain run', () => run(settings));
-  add('ingress', 'run the ingress in the foreground', 'INGRESS_PORT=8088 coxswain ingress', () => ingress(settings));
+  add('ingress', 'run the ingress in the foreground', 'INGRESS_PORT=8088 coxswain ingress', async ({ listenFd }) => {
+    const { activatedSocket } = await import('./supervisor/public-socket.ts');
+    await ingress(settings, listenFd ?? activatedSocket(process.env, process.pid)?.fd);
+  }).addOption(new Option('--listen-fd <number>', 'serve on this open socket').argParser(Number).hideHelp());
   add('supervise', 'run control plane and ingress, and keep them running', 'coxswain supervise', () => supervise(settings));
 }
 
@@ -199,9 +219,11 @@ async function main(): Promise<void> {
     .description('What Kubernetes gives a cluster, for one Docker host')
     .version(version())
     .addHelpText('after', `\n${SETTINGS_HELP}`);
-  addClientCommands(program, context);
+  const args = process.argv.slice(2);
+  if (PROCESSES.has(args[0] ?? '')) prepareProgram(program, context);
+  else (await import('./cli/client-commands.ts')).addClientCommands(program, context);
   addLifecycleCommands(program, settings);
-  const exitCode = await runProgram(program, process.argv.slice(2), context);
+  const exitCode = await runProgram(program, args, context);
   process.exitCode = exitCode === EXIT_CODE.ok ? (process.exitCode ?? EXIT_CODE.ok) : exitCode;
 }
 

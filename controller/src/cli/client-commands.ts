@@ -1,5 +1,5 @@
 /** The commands that ask a running control plane, over its API. Thin: they read, print and forward; nothing is decided here. */
-import { CommanderError, InvalidArgumentError, Option } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 import pc from 'picocolors';
 import { stringify } from 'yaml';
@@ -10,9 +10,9 @@ import type { Deployment, Event, Kind, KindDescription, KubernetesObject, Pod } 
 import { ApiClient } from './api-client.ts';
 import type { CliContext } from './cli-context.ts';
 import { CliError, EXIT_CODE, EXIT_CODES_HELP } from './cli-error.ts';
-import type { ExitCode } from './cli-error.ts';
 import { headOf, rowOf } from './object-columns.ts';
 import { printLogs } from './pod-logs.ts';
+import { prepareProgram } from './run-program.ts';
 import { formatProblem, formatStatus } from './status-view.ts';
 import { formatAge, formatTable } from './text-table.ts';
 
@@ -26,11 +26,7 @@ interface Listing<T> {
 
 /** Adds the commands to `program`. Call it before parsing; end with `runProgram`. */
 export function addClientCommands(program: Command, context: CliContext): void {
-  // Commands made after this inherit it: usage errors are thrown, not exited with.
-  program.exitOverride().configureOutput({
-    writeOut: (text) => context.stdout.write(text),
-    writeErr: (text) => context.stderr.write(text),
-  });
+  prepareProgram(program, context);
   addStatus(program, context);
   addPlan(program, context);
   addScale(program, context);
@@ -40,20 +36,6 @@ export function addClientCommands(program: Command, context: CliContext): void {
   addCrash(program, context);
   addResetAutoscaler(program, context);
   addApply(program, context);
-}
-
-/** Parses and runs; errors are told on stderr. Never exits: the caller sets the process's exit code. `args` without node and script. */
-export async function runProgram(program: Command, args: readonly string[], context: Pick<CliContext, 'stderr'>): Promise<ExitCode> {
-  try {
-    await program.parseAsync([...args], { from: 'user' });
-    return EXIT_CODE.ok;
-  } catch (error) {
-    // Commander has told it already.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_CODE.ok : EXIT_CODE.usage;
-    if (!(error instanceof CliError)) throw error;
-    context.stderr.write(`coxswain: ${error.message}\n`);
-    return error.exitCode;
-  }
 }
 
 function addStatus(program: Command, context: CliContext): void {

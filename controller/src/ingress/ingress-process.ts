@@ -12,6 +12,7 @@ import { answerClientErrors } from './raw-target.ts';
 import { DataPlane } from './data-plane.ts';
 import { IngressApp } from './ingress-app.ts';
 import {
+  CLIENT_BACKLOG,
   CLIENT_CONNECTIONS,
   CLIENT_HEAD_SIZE,
   CLIENT_HEAD_TIMEOUT_MS,
@@ -25,6 +26,8 @@ export interface IngressOptions extends Partial<IngressLimits> {
   readonly listenHost: string;
   /** 0 = any free one. */
   readonly listenPort: number;
+  /** Number of an open socket, bound to that host and port, to listen on instead of binding one. */
+  readonly listenFd?: number;
   readonly controlSocketPath: string;
   /** Whom to become after binding. */
   readonly user?: { readonly uid: number; readonly gid: number };
@@ -75,13 +78,19 @@ export async function startIngress(options: IngressOptions): Promise<RunningIngr
   const upgraded = new Set<Socket>();
   const server = createPublicServer(plane, logger, upgraded);
   try {
-    await listen(server, { host: options.listenHost, port: options.listenPort, backlog: 4_096 });
+    await listenOnPublic(server, options);
     await listenOnSocket(control.server, controlSocketPath);
     if (options.user !== undefined) dropRights(options.user);
   } catch (error) {
     server.close();
     control.close();
-    throw asIngressError(error, options);
+    if (error instanceof IngressError) throw error;
+    const { message } = error as Error;
+    throw new IngressError(
+      'BindFailed',
+      `the ingress could not listen on ${controlSocketPath} or become an ordinary user: ${message}`,
+      error,
+    );
   }
   const { port } = server.address() as AddressInfo;
   logger.info({ port, pid: process.pid }, 'ingress listening');
@@ -138,6 +147,14 @@ async function listen(server: NetServer, options: ListenOptions): Promise<void> 
   });
 }
 
+async function listenOnPublic(server: NetServer, { listenHost: host, listenPort: port, listenFd }: IngressOptions): Promise<void> {
+  try {
+    await listen(server, { ...(listenFd === undefined ? { host, port } : { fd: listenFd }), backlog: CLIENT_BACKLOG });
+  } catch (error) {
+    throw publicError(error as NodeJS.ErrnoException, port);
+  }
+}
+
 /** Only the present user (root) may connect, also after this process has become someone else. */
 async function listenOnSocket(server: NetServer, path: string): Promise<void> {
   if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true) unlinkSync(path);
@@ -157,19 +174,16 @@ function dropRights({ uid, gid }: { uid: number; gid: number }): void {
   if (process.getuid?.() !== uid || process.getgid?.() !== gid) throw new Error(`could not become user ${uid}`);
 }
 
-function asIngressError(error: unknown, { listenPort, controlSocketPath }: IngressOptions): IngressError {
-  const { code, syscall, port, message } = error as NodeJS.ErrnoException & { port?: number };
-  if (syscall === 'listen' && port === listenPort) {
-    if (code === 'EADDRINUSE') {
-      const advice = 'stop that program, or choose another port with INGRESS_PORT';
-      return new IngressError('PortTaken', `port ${listenPort} is in use by another program: ${advice}`, error);
-    }
-    if (code === 'EACCES') {
-      const advice = 'run as root, or choose a port from 1024 up with INGRESS_PORT';
-      return new IngressError('PortForbidden', `port ${listenPort} may not be bound by this user: ${advice}`, error);
-    }
+function publicError(error: NodeJS.ErrnoException, port: number): IngressError {
+  if (error.code === 'EADDRINUSE') {
+    const advice = 'stop that program, or choose another port with INGRESS_PORT';
+    return new IngressError('PortTaken', `port ${port} is in use by another program: ${advice}`, error);
   }
-  return new IngressError('BindFailed', `the ingress could not bind port ${listenPort} or ${controlSocketPath}: ${message}`, error);
+  if (error.code === 'EACCES') {
+    const advice = 'run as root, or choose a port from 1024 up with INGRESS_PORT';
+    return new IngressError('PortForbidden', `port ${port} may not be bound by this user: ${advice}`, error);
+  }
+  return new IngressError('BindFailed', `the ingress could not bind port ${port}: ${error.message}`, error);
 }
 
 async function untilAborted(signal: AbortSignal): Promise<void> {

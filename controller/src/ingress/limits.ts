@@ -35,6 +35,8 @@ export const CLIENT_HEAD_TIMEOUT_MS = 60_000;
 /** Request line and headers: a URI of 16 KiB plus cookies fits. */
 export const CLIENT_HEAD_SIZE = 65_536;
 export const CLIENT_CONNECTIONS = 10_000;
+/** Connections that wait to be accepted, also while one ingress replaces another; the kernel's own limit is net.core.somaxconn (4,096). */
+export const CLIENT_BACKLOG = 4_096;
 
 /** Node servers close an idle connection after 5 s: ours must be gone before. A `Keep-Alive: timeout=n` answer overrules it. */
 export const ENDPOINT_IDLE_MS = 4_000;

@@ -23,7 +23,9 @@ interface IngressLinkEvents {
   report: [Message<'report'>];
 }
 
-const FIRST_RETRY_MS = 50;
+/** An ingress that was killed is back within a moment and has nothing to serve by until it is connected. */
+const FIRST_RETRY_MS = 20;
+const RETRY_GROWTH = 1.2;
 const LAST_RETRY_MS = 1_000;
 /** An ingress that accepts but does not say hello is stuck, or none. */
 const HELLO_TIMEOUT_MS = 5_000;
@@ -143,7 +145,7 @@ export class IngressLink extends EventEmitter<IngressLinkEvents> {
     }
     if (this.#signal.aborted) return;
     this.#retryTimer = setTimeout(() => this.#connect(), this.#retryMs);
-    this.#retryMs = Math.min(this.#retryMs * 2, LAST_RETRY_MS);
+    this.#retryMs = Math.min(this.#retryMs * RETRY_GROWTH, LAST_RETRY_MS);
   }
 
   #greet(hello: Message<'hello'>): void {

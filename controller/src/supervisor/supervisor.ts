@@ -3,7 +3,7 @@
  * It knows nothing of Docker or the state and holds no request: as little as possible that can fail.
  */
 import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
+import type { ChildProcess, StdioOptions } from 'node:child_process';
 import { closeSync, copyFileSync, openSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,7 +14,12 @@ export interface SupervisedProcess {
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
+  /** An open file that it finds as its number 3 (INHERITED_FD). */
+  readonly inheritedFd?: number;
 }
+
+/** After stdin, stdout and stderr. */
+export const INHERITED_FD = 3;
 
 export interface SupervisorOptions {
   readonly processes: readonly SupervisedProcess[];
@@ -27,8 +32,8 @@ export interface SupervisorOptions {
 
 const RESTART_FIRST_MS = 50;
 const RESTART_MOST_MS = 5_000;
-/** A process that ran this long is restarted without delay. */
-const STABLE_MS = 10_000;
+/** A process that ran this long is restarted at once: connections wait for it. */
+const STABLE_MS = 1_000;
 const STOP_GRACE_MS = 15_000;
 const LOG_MOST_BYTES = 10 * 1024 * 1024;
 const LOG_CHECK_MS = 60_000;
@@ -60,15 +65,18 @@ async function keepRunning(supervised: SupervisedProcess, options: SupervisorOpt
     const startedAt = Date.now();
     const code = await runOnce(supervised, options, signal);
     if (code === EXIT_FATAL) return EXIT_FATAL;
-    delayMs = Date.now() - startedAt >= STABLE_MS ? RESTART_FIRST_MS : Math.min(delayMs * 2, RESTART_MOST_MS);
-    await pause(delayMs, signal);
+    const wasStable = Date.now() - startedAt >= STABLE_MS;
+    delayMs = wasStable ? RESTART_FIRST_MS : Math.min(delayMs * 2, RESTART_MOST_MS);
+    if (!wasStable) await pause(delayMs, signal);
   }
   return 0;
 }
 
-async function runOnce({ name, command, args }: SupervisedProcess, options: SupervisorOptions, signal: AbortSignal): Promise<number> {
+async function runOnce(supervised: SupervisedProcess, options: SupervisorOptions, signal: AbortSignal): Promise<number> {
+  const { name, command, args, inheritedFd } = supervised;
   const log = openLog(options.logDirectory, name);
-  const child = spawn(command, args, { env: options.environment, stdio: ['ignore', log, log] });
+  const stdio: StdioOptions = ['ignore', log, log, ...(inheritedFd === undefined ? [] : [inheritedFd])];
+  const child = spawn(command, args, { env: options.environment, stdio });
   closeSync(log);
   const pidFile = join(options.home, `${name}.pid`);
   if (child.pid !== undefined) writeFileSync(pidFile, `${child.pid}\n`, { mode: 0o644 });

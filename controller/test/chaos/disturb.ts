@@ -27,6 +27,8 @@ export interface Disturbance<S extends DisturbedSystem = System> {
 export interface DisturbOptions<S extends DisturbedSystem = System> {
   readonly system: S;
   readonly load: LoadOptions;
+  /** More, beside that. */
+  readonly otherLoads?: readonly LoadOptions[];
   readonly disturbances: readonly Disturbance<S>[];
   readonly deadlineMs: number;
   readonly print: (line: string) => void;
@@ -43,7 +45,9 @@ export async function disturb<S extends DisturbedSystem>(options: DisturbOptions
     outcome.tried++;
     const idsBefore = await runningIds(system);
     const heldBefore = await holdings(system);
-    const load = (await system.load?.(options.load)) ?? new Load(system, options.load);
+    const loads = await Promise.all(
+      [options.load, ...(options.otherLoads ?? [])].map(async (load) => (await system.load?.(load)) ?? new Load(system, load)),
+    );
     await pause(300);
     const startedAtMs = performance.now();
     let problem: string | undefined;
@@ -58,7 +62,9 @@ export async function disturb<S extends DisturbedSystem>(options: DisturbOptions
       await untilConverged(system, 60_000).catch(() => undefined);
     }
     await pause(300);
-    const { sent, failed } = await load.stop();
+    const results = await Promise.all(loads.map((load) => load.stop()));
+    const sent = results.reduce((sum, result) => sum + result.sent, 0);
+    const failed = results.flatMap((result) => result.failed);
     const unsaved = failed.filter((failure) => !isUnsavable(failure));
     const idsAfter = await runningIds(system);
     const restarted = [...idsBefore].filter((id) => !idsAfter.has(id) && !taken.includes(id));

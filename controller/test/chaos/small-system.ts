@@ -22,6 +22,9 @@ export async function makeSmallSystem(options: SmallSystemOptions): Promise<Syst
   });
 }
 
+/** Answers after half a second. */
+export const SLOW_PATH = '/cgi-bin/slow';
+
 /** BusyBox as process 1 would ignore SIGTERM, hence the trap. */
 function webManifest({ basePort, replicas = 3, isPinned = true }: SmallSystemOptions): string {
   const ports = isPinned ? `{coxswain.dev/host-ports: "${basePort}-${basePort + 19}"}` : '{}';
@@ -42,7 +45,17 @@ spec:
         - name: web
           image: ${TEST_IMAGE}
           imagePullPolicy: IfNotPresent
-          command: [sh, -c, "trap 'exit 0' TERM; mkdir -p /tmp/www; echo $VERSION > /tmp/www/index.html; httpd -f -p 8080 -h /tmp/www & wait"]
+          command:
+            - sh
+            - -c
+            - |
+              trap 'exit 0' TERM
+              mkdir -p /tmp/www/cgi-bin
+              echo "$VERSION" > /tmp/www/index.html
+              printf '#!/bin/sh\\nsleep 0.5\\nprintf "Content-Type: text/plain\\\\r\\\\n\\\\r\\\\nslow"\\n' > /tmp/www/cgi-bin/slow
+              chmod +x /tmp/www/cgi-bin/slow
+              httpd -f -p 8080 -h /tmp/www &
+              wait
           env: [{name: VERSION, value: "1"}]
           ports: [{containerPort: 8080}]
           readinessProbe: {httpGet: {path: /, port: 8080}, periodSeconds: 1, failureThreshold: 1}

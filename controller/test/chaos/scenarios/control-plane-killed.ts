@@ -1,7 +1,6 @@
-import { eventually } from '../../eventually.ts';
-import type { System } from '../../e2e/system.ts';
 import { withSystem } from '../converged.ts';
 import { disturb } from '../disturb.ts';
+import { endProcess } from '../end-process.ts';
 import type { ChaosScenario } from '../scenario.ts';
 import { makeSmallSystem } from '../small-system.ts';
 
@@ -25,11 +24,3 @@ export const controlPlaneKilled: ChaosScenario = {
     );
   },
 };
-
-/** Resolves when another process has taken its place. No container goes with it. */
-export async function endProcess(system: System, name: 'control-plane' | 'ingress', signal: NodeJS.Signals): Promise<readonly []> {
-  const pid = system.pid(name);
-  process.kill(pid, signal);
-  await eventually(() => system.pid(name) !== pid, 20_000);
-  return [];
-}

@@ -2,5 +2,12 @@
 import type { ChaosScenario } from '../scenario.ts';
 import { controlPlaneKilled } from './control-plane-killed.ts';
 import { engineEnded, engineEndedLiveRestore } from './engine-ended.ts';
+import { ingressKilled, ingressRestarted } from './ingress-killed.ts';
 
-export const SCENARIOS: readonly ChaosScenario[] = [controlPlaneKilled, engineEndedLiveRestore, engineEnded];
+export const SCENARIOS: readonly ChaosScenario[] = [
+  controlPlaneKilled,
+  ingressKilled,
+  ingressRestarted,
+  engineEndedLiveRestore,
+  engineEnded,
+];
