@@ -180,7 +180,8 @@ async function answerScale(context: ParameterizedContext, path: ResourcePath, { 
 }
 
 async function answerLogs(context: ParameterizedContext, path: ResourcePath, { store, port }: ResourceRequestsOptions): Promise<void> {
-  find(store, path);
+  // What a pod wrote is kept after it is gone.
+  if (parameter(context, 'previous') !== 'true') find(store, path);
   const closed = new AbortController();
   context.res.once('close', () => closed.abort());
   const tailLines = numberParameter(context, 'tailLines');

@@ -59,7 +59,7 @@ export async function printLogs(
   if (failures === names.length) throw new CliError(EXIT_CODE.failed, `no log of ${request.name} could be read`);
 }
 
-async function podNames(client: ApiClient, { name, namespace }: LogRequest): Promise<readonly string[]> {
+async function podNames(client: ApiClient, { name, namespace, isPrevious }: LogRequest): Promise<readonly string[]> {
   const [prefix, rest] = name.includes('/') ? (name.split('/', 2) as [string, string]) : ['', name];
   const kind =
     prefix === ''
@@ -70,6 +70,8 @@ async function podNames(client: ApiClient, { name, namespace }: LogRequest): Pro
   }
   const { items: pods } = (await client.get(urlOf('Pod', namespace))) as { readonly items: readonly Pod[] };
   if (kind?.kind !== 'Deployment' && pods.some(({ metadata }) => metadata.name === rest)) return [rest];
+  // What it wrote before it was removed may have been kept.
+  if (kind?.kind === 'Pod' && isPrevious) return [rest];
   if (kind?.kind === 'Pod') throw new CliError(EXIT_CODE.notFound, `pods "${rest}" not found`);
   const deployment = (await client.get(urlOf('Deployment', namespace, rest))) as Deployment;
   const wanted = Object.entries(deployment.spec.selector.matchLabels ?? {});

@@ -83,8 +83,8 @@ export class Executor {
       RunPreStop: ({ containerId, hook }, signal) => runHook(runtime, containerId, hook, signal).then(nothing),
       StopContainer: ({ containerId, graceMs }, signal) => runtime.stopContainer(containerId, graceMs, signal).then(nothing),
       KillContainer: ({ containerId }, signal) => runtime.killContainer(containerId, signal).then(nothing),
-      SaveLogs: ({ containerId, podUid }, signal) =>
-        hostFiles.saveLogs(runtime, options.logDirectory, containerId, podUid, signal).then(nothing),
+      SaveLogs: ({ containerId, podUid, ending }, signal) =>
+        hostFiles.saveLogs(runtime, options.logDirectory, containerId, podUid, ending, signal).then(nothing),
       RemoveContainer: ({ containerId }, signal) => runtime.removeContainer(containerId, signal).then(nothing),
     };
   }

@@ -14,7 +14,7 @@ import type {
   PlanReport,
   StatusReport,
 } from '../api/control-plane-port.ts';
-import { logFileName } from '../execute/save-logs.ts';
+import { findSavedLog, logFileName } from '../execute/save-logs.ts';
 import { formatManifestProblem } from '../manifest/manifest-error.ts';
 import type { ManifestError, ManifestWarning } from '../manifest/manifest-error.ts';
 import { formatPath } from '../manifest/finding.ts';
@@ -105,8 +105,8 @@ export class ControlPlanePortImplementation implements ControlPlanePort {
   async readLogs(key: ObjectKey, options: LogOptions, signal: AbortSignal): Promise<Readable> {
     const { store, options: own } = this.#parts;
     const pod = store.get('Pod', key);
+    if (options.isPrevious) return this.#previousLogs(key, pod, options, signal);
     if (pod === undefined) throw new ControlPlaneError('NotFound', `pod ${key} not found`);
-    if (options.isPrevious) return this.#previousLogs(pod, options);
     const containerId = containerIdOf(pod);
     if (containerId === undefined) throw new ControlPlaneError('BadRequest', `container of pod ${pod.metadata.name} is waiting to start`);
     const stream = new PassThrough();
@@ -253,15 +253,25 @@ export class ControlPlanePortImplementation implements ControlPlanePort {
     });
   }
 
-  async #previousLogs(pod: Pod, { tailLines }: LogOptions): Promise<Readable> {
-    const file = join(this.#parts.options.home, 'logs', logFileName(pod.metadata.uid ?? ''));
+  /** Of a pod that is there: its former container, if that is there still, else what was saved. Of one that is gone: what was saved last. */
+  async #previousLogs(key: ObjectKey, pod: Pod | undefined, options: LogOptions, signal: AbortSignal): Promise<Readable> {
+    const directory = join(this.#parts.options.home, 'logs');
+    const [namespace = '', name = ''] = key.split('/');
+    const former = pod?.status?.containerStatuses?.[0]?.lastState?.terminated?.containerID?.replace('docker://', '');
+    if (former !== undefined && this.#parts.observer.containers.has(former)) {
+      const chunks: Uint8Array[] = [];
+      const lines = options.tailLines === undefined ? {} : { tailLines: options.tailLines };
+      await this.#parts.options.runtime.readLogs(former, lines, (chunk) => chunks.push(chunk), signal);
+      return Readable.from([Buffer.concat(chunks)]);
+    }
+    const file = pod === undefined ? await findSavedLog(directory, namespace, name) : join(directory, logFileName(pod.metadata.uid ?? ''));
+    if (file === undefined) throw new ControlPlaneError('NotFound', `pod ${key} not found`);
     try {
-      const text = await readFile(file, 'utf8');
-      const lines = text.split('\n');
-      const kept = tailLines === undefined ? lines : lines.slice(-tailLines - 1);
+      const lines = (await readFile(file, 'utf8')).split('\n');
+      const kept = options.tailLines === undefined ? lines : lines.slice(-options.tailLines - 1);
       return Readable.from([kept.join('\n')]);
     } catch {
-      throw new ControlPlaneError('BadRequest', `previous terminated container of pod ${pod.metadata.name} not found`);
+      throw new ControlPlaneError('BadRequest', `previous terminated container of pod ${name} not found`);
     }
   }
 }

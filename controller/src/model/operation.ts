@@ -47,6 +47,20 @@ export type PreStopHook =
       readonly headers: Readonly<Record<string, string>>;
     };
 
+/** How a container ended, kept beside the end of its log. */
+export interface ContainerEnding {
+  readonly namespace: string;
+  readonly podName: string;
+  readonly containerId: string;
+  readonly image: string;
+  readonly exitCode: number;
+  /** "OOMKilled", "Completed" or "Error". */
+  readonly reason: string;
+  /** Milliseconds since the epoch. */
+  readonly startedAtMs: number;
+  readonly finishedAtMs: number;
+}
+
 export type ContainerMount =
   | { readonly type: 'volume'; readonly source: string; readonly target: string; readonly isReadOnly: boolean }
   | { readonly type: 'bind'; readonly source: string; readonly target: string; readonly isReadOnly: boolean }
@@ -99,7 +113,7 @@ export type Operation =
     })
   | (OperationBase & { readonly verb: 'StopContainer'; readonly containerId: string; readonly graceMs: number })
   | (OperationBase & { readonly verb: 'KillContainer'; readonly containerId: string })
-  | (OperationBase & { readonly verb: 'SaveLogs'; readonly containerId: string; readonly podUid: string })
+  | (OperationBase & { readonly verb: 'SaveLogs'; readonly containerId: string; readonly podUid: string; readonly ending: ContainerEnding })
   | (OperationBase & { readonly verb: 'RemoveContainer'; readonly containerId: string });
 
 export type Verb = Operation['verb'];

@@ -93,12 +93,17 @@ function rememberContainer(memory: PodMemory, current: ObservedContainer | undef
 
 function rememberTermination(memory: PodMemory, previous: ObservedContainer | undefined): PodMemory {
   if (previous === undefined || (previous.phase !== 'exited' && previous.phase !== 'dead')) return memory;
-  if (memory.lastTermination?.containerId === previous.id) return memory;
-  const { id: containerId, exitCode, finishedAtMs, isOomKilled } = previous;
-  return {
-    ...memory,
-    lastTermination: { containerId, exitCode, finishedAtMs, reason: isOomKilled ? 'OOMKilled' : exitCode === 0 ? 'Completed' : 'Error' },
-  };
+  const reason = endReason(previous);
+  // Docker may tell of the memory limit a moment after the end.
+  if (memory.lastTermination?.containerId === previous.id && memory.lastTermination.reason === reason) return memory;
+  const { id: containerId, exitCode, finishedAtMs } = previous;
+  return { ...memory, lastTermination: { containerId, exitCode, finishedAtMs, reason } };
+}
+
+/** In one word, as Kubernetes has it. */
+export function endReason({ isOomKilled, exitCode }: ObservedContainer): 'OOMKilled' | 'Completed' | 'Error' {
+  if (exitCode === 0) return 'Completed';
+  return isOomKilled ? 'OOMKilled' : 'Error';
 }
 
 function rememberReadiness(memory: PodMemory, isReady: boolean, isTerminating: boolean, nowMs: number): PodMemory {

@@ -3,6 +3,7 @@ import type { Condition, ContainerState, Pod, PodStatus } from '../model/objects
 import type { ObservedContainer } from '../model/observed.ts';
 import { networkName } from './container-spec.ts';
 import type { Draft } from './draft.ts';
+import { endReason } from './health.ts';
 import type { PodHealth } from './health.ts';
 import { imageWaiting } from './image.ts';
 
@@ -15,7 +16,7 @@ export function writePodStatus(draft: Draft, health: PodHealth): void {
   const lastEnd = memory.lastTermination?.containerId ?? '';
   const isLogKnown = draft.world.observed.logTails.has(lastEnd);
   const waitText = `${waiting.reason} ${waiting.message ?? ''}`;
-  const digest = `${current?.id ?? ''} ${current?.phase ?? ''} ${isReady} ${memory.restartCount} ${waitText} ${address} ${lastEnd} ${isLogKnown}`;
+  const digest = `${current?.id ?? ''} ${current?.phase ?? ''} ${isReady} ${memory.restartCount} ${waitText} ${address} ${lastEnd} ${memory.lastTermination?.reason ?? ''} ${isLogKnown}`;
   if (digest === memory.statusDigest && pod.status !== undefined) return;
   health.memory = { ...memory, statusDigest: digest };
   draft.setStatus({ ...pod, status: podStatus(draft, health, waiting, address) });
@@ -115,7 +116,7 @@ function stateOf(current: ObservedContainer | undefined, waiting: WaitingState):
     return {
       terminated: {
         exitCode: current.exitCode,
-        reason: current.isOomKilled ? 'OOMKilled' : current.exitCode === 0 ? 'Completed' : 'Error',
+        reason: endReason(current),
         containerID: `docker://${current.id}`,
         ...(current.finishedAtMs > 0 && { finishedAt: new Date(current.finishedAtMs).toISOString() }),
       },

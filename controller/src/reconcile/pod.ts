@@ -12,9 +12,12 @@
  */
 import type { ObservedContainer } from '../model/observed.ts';
 import { keyOf } from '../model/objects.ts';
+import type { Pod } from '../model/objects.ts';
+import type { ContainerEnding } from '../model/operation.ts';
 import { containerSpec, networkName } from './container-spec.ts';
 import type { Draft } from './draft.ts';
 import { referenceOf, seconds } from './draft.ts';
+import { endReason } from './health.ts';
 import type { PodHealth } from './health.ts';
 import { checkUser, isImageReady } from './image.ts';
 import { LIMITS } from './limits.ts';
@@ -140,10 +143,16 @@ function remove(draft: Draft, health: PodHealth, container: ObservedContainer, c
   if (container.phase === 'removing') return;
   const hasRun = container.startedAtMs > 0;
   if (hasRun && !isDone(draft, 'SaveLogs', container)) {
-    draft.operate({ verb: 'SaveLogs', ...target(health, container), podUid: health.uid, cause });
+    draft.operate({ verb: 'SaveLogs', ...target(health, container), podUid: health.uid, ending: endingOf(health.pod, container), cause });
     return;
   }
   draft.operate({ verb: 'RemoveContainer', ...target(health, container), cause });
+}
+
+function endingOf({ metadata }: Pod, container: ObservedContainer): ContainerEnding {
+  const { id: containerId, image, exitCode, startedAtMs, finishedAtMs } = container;
+  const { name: podName, namespace = 'default' } = metadata;
+  return { namespace, podName, containerId, image, exitCode, reason: endReason(container), startedAtMs, finishedAtMs };
 }
 
 /** Done, or tried in vain: neither logs that cannot be saved nor a hook that fails may keep a container for ever. */

@@ -13,6 +13,16 @@ import type { CallName, Fault } from '../runtime/fake-runtime.ts';
 import { silent } from '../state/fixtures.ts';
 
 const PULL = { forContainer: 'uid-1/0', wasPresent: false, isFirst: true };
+const ENDING = {
+  namespace: 'default',
+  podName: 'web-0',
+  containerId: 'c',
+  image: 'web:1',
+  exitCode: 0,
+  reason: 'Completed',
+  startedAtMs: 1,
+  finishedAtMs: 2,
+};
 const base = { resource: 'pod/web-0', cause: 'test' };
 
 function volume(name: string): Operation {
@@ -111,7 +121,7 @@ describe('Executor', () => {
       await next({ ...target, verb: 'UnpauseContainer' });
       await next({ ...target, verb: 'RunPreStop', hook: { type: 'exec', command: ['true'] }, timeoutMs: 1_000 });
       await next({ ...target, verb: 'KillContainer' });
-      await next({ ...target, verb: 'SaveLogs', podUid: 'uid-1' });
+      await next({ ...target, verb: 'SaveLogs', podUid: 'uid-1', ending: ENDING });
       expect(readFileSync(join(directory, 'logs', 'uid-1.log'), 'utf8')).to.equal('hello\nworld\n');
       await next({ ...target, verb: 'RemoveContainer' });
       expect(states).to.deep.equal(['created', 'running', 'running', 'running', 'running', 'exited', 'exited', 'exited']);

@@ -3,12 +3,23 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { logFileName, saveLogs } from '../../src/execute/save-logs.ts';
+import { findSavedLog, logFileName, saveLogs } from '../../src/execute/save-logs.ts';
+import type { ContainerEnding } from '../../src/model/operation.ts';
 import type { ContainerRuntime, LogOptions } from '../../src/runtime/container-runtime.ts';
 import { RuntimeError } from '../../src/runtime/container-runtime.ts';
 
 const TAIL = 64 * 1024;
 const signal = new AbortController().signal;
+const ENDING: ContainerEnding = {
+  namespace: 'default',
+  podName: 'web-0',
+  containerId: 'c',
+  image: 'web:1',
+  exitCode: 137,
+  reason: 'OOMKilled',
+  startedAtMs: 1,
+  finishedAtMs: 2,
+};
 
 describe('saveLogs', () => {
   let directory: string;
@@ -26,7 +37,7 @@ describe('saveLogs', () => {
         return Promise.resolve();
       },
     } as unknown as ContainerRuntime;
-    await saveLogs(runtime, directory, 'c', podUid, signal);
+    await saveLogs(runtime, directory, 'c', podUid, ENDING, signal);
     return asked;
   }
 
@@ -38,6 +49,17 @@ describe('saveLogs', () => {
     expect((statSync(join(directory, logFileName('uid-1'))).mode & 0o777).toString(8)).to.equal('600');
     expect((statSync(directory).mode & 0o777).toString(8)).to.equal('700');
     expect(options).to.deep.equal({ tailLines: 1_000 });
+  });
+
+  it('keeps how the container ended, and finds the log of the newest pod of a name', async () => {
+    await save([Buffer.from('older\n')], 'uid-1');
+    expect(JSON.parse(readFileSync(join(directory, 'uid-1.json'), 'utf8'))).to.deep.equal(ENDING);
+    writeFileSync(join(directory, 'uid-2.json'), JSON.stringify({ ...ENDING, finishedAtMs: 3 }));
+    writeFileSync(join(directory, 'uid-3.json'), JSON.stringify({ ...ENDING, namespace: 'other', finishedAtMs: 4 }));
+    writeFileSync(join(directory, 'uid-4.json'), '{"names');
+    expect(await findSavedLog(directory, 'default', 'web-0')).to.equal(join(directory, 'uid-2.log'));
+    expect(await findSavedLog(directory, 'default', 'web-1')).to.equal(undefined);
+    expect(await findSavedLog(join(directory, 'absent'), 'default', 'web-0')).to.equal(undefined);
   });
 
   it('keeps an empty log as one', async () => {
@@ -86,8 +108,8 @@ describe('saveLogs', () => {
     }
     await save([Buffer.from('new')], 'new');
     const names = readdirSync(directory);
-    expect(names).to.have.length(501);
-    expect(names).to.include.members(['README', 'new.log', 'old-0.log', 'old-498.log']);
+    expect(names).to.have.length(502);
+    expect(names).to.include.members(['README', 'new.log', 'new.json', 'old-0.log', 'old-498.log']);
     expect(names).to.not.include('old-499.log');
   });
 
@@ -95,7 +117,7 @@ describe('saveLogs', () => {
     await save([Buffer.from('first\n')]);
     const runtime = { readLogs: () => Promise.reject(new RuntimeError('NotFound', 404, 'gone')) } as unknown as ContainerRuntime;
     let failure: unknown;
-    await saveLogs(runtime, directory, 'c', 'uid-1', signal).catch((error: unknown) => (failure = error));
+    await saveLogs(runtime, directory, 'c', 'uid-1', ENDING, signal).catch((error: unknown) => (failure = error));
     expect(failure).to.be.instanceOf(RuntimeError);
     expect(saved().toString()).to.equal('first\n');
   });

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { EventRecorder } from '../../src/loop/event-recorder.ts';
 import { operationEvent } from '../../src/loop/operation-events.ts';
 import type { Event } from '../../src/model/objects.ts';
-import type { ContainerSpec, Operation } from '../../src/model/operation.ts';
+import type { ContainerEnding, ContainerSpec, Operation } from '../../src/model/operation.ts';
 import type { EventDraft } from '../../src/reconcile/world.ts';
 import type { ObjectStore } from '../../src/state/object-store.ts';
 import { deployment, openStore } from '../state/fixtures.ts';
@@ -120,7 +120,7 @@ describe('operationEvent', () => {
       event: 'Normal Unpaused UnpauseContainer pod/web-0 c0ffeec0ffee: liveness probe failed: HTTP 500',
     },
     { operation: { ...base, verb: 'RemoveContainer', containerId }, event: undefined },
-    { operation: { ...base, verb: 'SaveLogs', containerId, podUid: 'u' }, event: undefined },
+    { operation: { ...base, verb: 'SaveLogs', containerId, podUid: 'u', ending: {} as ContainerEnding }, event: undefined },
     { operation: { ...base, verb: 'CreateNetwork', network: 'n', labels: {} }, event: undefined },
     { operation: { ...base, verb: 'WriteFiles', directory: '/d', files: [] }, event: undefined },
   ];
