@@ -82,13 +82,54 @@ export interface StatusReport {
   readonly autoscalers: readonly AutoscalerReport[];
 }
 
-/** The dry run: what the loop would do now. All empty = everything is as declared. */
-export interface PlanReport {
+/** What one pass of the loop does. */
+export interface PlanStepReport {
   readonly operations: readonly { readonly verb: string; readonly resource: string; readonly cause: string; readonly text: string }[];
   /** Changes to objects. */
   readonly changes: readonly { readonly text: string }[];
+}
+
+/** The dry run: what the loop would do now. All empty = everything is as declared. */
+export interface PlanReport extends PlanStepReport {
   /** What it would wait for before it goes on. */
   readonly waits: readonly { readonly resource: string; readonly text: string }[];
+  /** Where it was asked for: the passes after this one, until everything is as declared, if all goes well. */
+  readonly following?: ProjectionReport;
+}
+
+export interface ProjectionReport {
+  readonly steps: readonly PlanStepReport[];
+  /** What is still waited for at the end. */
+  readonly waits: readonly { readonly resource: string; readonly text: string }[];
+  /** False: it goes on beyond what was looked at. */
+  readonly isComplete: boolean;
+}
+
+/** One object that applying would create, change or delete. */
+export interface ObjectDifference {
+  readonly resource: string;
+  readonly change: 'create' | 'update' | 'delete';
+  /** "acts.yaml:12" */
+  readonly source: string;
+  /** Values as JSON; an absent one is not there. */
+  readonly fields: readonly { readonly path: string; readonly before?: string; readonly after?: string }[];
+}
+
+/** What applying manifests would change. With errors all else is empty: they would not be applied. */
+export interface DiffReport {
+  readonly errors: readonly ManifestProblem[];
+  readonly warnings: readonly ManifestProblem[];
+  readonly objects: readonly ObjectDifference[];
+  /** What would keep deletions from being carried out. */
+  readonly conditions: readonly { readonly code: string; readonly message: string }[];
+  readonly plan: ProjectionReport;
+}
+
+export interface DiffRequest {
+  /** Texts that are not in the manifests directory; undefined = that directory as it is now. */
+  readonly files: readonly { readonly path: string; readonly content: string }[] | undefined;
+  /** With files: they are all that is declared. Deletions that want to be confirmed are. */
+  readonly prune: boolean;
 }
 
 export interface LogOptions {
@@ -119,8 +160,10 @@ export interface ControlPlanePort {
   status(): StatusReport;
   /** Calls back after each pass of the control loop: milliseconds from when it was called for until its plan was begun. */
   onPass(listener: (latencyMs: number) => void): void;
+  /** Changes nothing. With `all` the passes after the next one are told too. */
+  plan(options: { readonly all: boolean }, signal: AbortSignal): Promise<PlanReport>;
   /** Changes nothing. */
-  plan(signal: AbortSignal): Promise<PlanReport>;
+  diff(request: DiffRequest, signal: AbortSignal): Promise<DiffReport>;
   /** Resolves when the log is open; the stream carries stdout and stderr as text, unframed, and ends with the log (or never, when following). */
   readLogs(pod: ObjectKey, options: LogOptions, signal: AbortSignal): Promise<Readable>;
   /** Disarms the HorizontalPodAutoscaler and forgets its counts; the next counted request arms it. */

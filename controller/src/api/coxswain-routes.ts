@@ -4,9 +4,10 @@ import { keyOf } from '../model/objects.ts';
 import type { ObjectKey } from '../model/objects.ts';
 import type { ObjectStore } from '../state/object-store.ts';
 import { ApiError } from './api-error.ts';
-import type { ControlPlanePort } from './control-plane-port.ts';
+import type { ControlPlanePort, DiffRequest } from './control-plane-port.ts';
 import { COXSWAIN_GROUP_VERSION } from './discovery.ts';
 import { parameter } from './query-parameter.ts';
+import { isJsonObject, readJsonBody } from './request-body.ts';
 import { autoscalerOf } from './scale.ts';
 
 export function makeCoxswainRoutes(store: ObjectStore, port: ControlPlanePort): Router {
@@ -17,7 +18,14 @@ export function makeCoxswainRoutes(store: ObjectStore, port: ControlPlanePort): 
   router.get('/plan', async (context) => {
     const closed = new AbortController();
     context.res.once('close', () => closed.abort());
-    context.body = await port.plan(closed.signal);
+    context.body = await port.plan({ all: parameter(context, 'all') === 'true' }, closed.signal);
+  });
+  // It changes nothing; it is a POST for the manifests that come with it.
+  router.post('/diff', async (context) => {
+    const files = manifestsIn(await readJsonBody(context.req));
+    const closed = new AbortController();
+    context.res.once('close', () => closed.abort());
+    context.body = await port.diff({ files, prune: parameter(context, 'prune') === 'true' }, closed.signal);
   });
   router.post('/apply', async (context) => {
     const report = await port.applyNow({ prune: parameter(context, 'prune') === 'true' });
@@ -36,6 +44,19 @@ export function makeCoxswainRoutes(store: ObjectStore, port: ControlPlanePort): 
     context.body = await port.crash(key);
   });
   return router;
+}
+
+/** { files: [{ path, content }] }; no body: the manifests directory is meant. */
+function manifestsIn(body: unknown): DiffRequest['files'] {
+  if (body === undefined) return undefined;
+  const files: unknown = isJsonObject(body) ? body['files'] : undefined;
+  if (!Array.isArray(files)) throw new ApiError('BadRequest', 'files: expected a list of { path, content }');
+  return files.map((file: unknown) => {
+    const { path, content } = isJsonObject(file) ? file : {};
+    if (typeof path !== 'string' || typeof content !== 'string')
+      throw new ApiError('BadRequest', 'files: expected a list of { path, content }, both of them text');
+    return { path, content };
+  });
 }
 
 function requiredName(name: string | undefined): string {

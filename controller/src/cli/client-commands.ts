@@ -3,23 +3,23 @@ import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 import pc from 'picocolors';
 import { stringify } from 'yaml';
-import type { ApplyReport, CrashReport, PlanReport, StatusReport } from '../api/control-plane-port.ts';
+import type { ApplyReport, CrashReport, StatusReport } from '../api/control-plane-port.ts';
 import { resourceUrl } from '../api/resource-path.ts';
 import { KINDS } from '../model/objects.ts';
 import type { Deployment, Event, Kind, KindDescription, KubernetesObject, Pod } from '../model/objects.ts';
-import { ApiClient } from './api-client.ts';
 import type { CliContext } from './cli-context.ts';
 import { CliError, EXIT_CODE, EXIT_CODES_HELP } from './cli-error.ts';
+import { clientOf, COXSWAIN, formatOption, printJson } from './command-parts.ts';
+import type { Format } from './command-parts.ts';
 import { headOf, rowOf } from './object-columns.ts';
+import { addPlanCommands } from './plan-commands.ts';
 import { printLogs } from './pod-logs.ts';
 import { prepareProgram } from './run-program.ts';
 import { formatProblem, formatStatus } from './status-view.ts';
 import { formatAge, formatTable } from './text-table.ts';
 
-const COXSWAIN = '/apis/coxswain.dev/v1';
 const EXIT_CODES = `\n${EXIT_CODES_HELP}`;
 
-type Format = 'json' | 'yaml' | 'table';
 interface Listing<T> {
   readonly items: readonly T[];
 }
@@ -28,7 +28,7 @@ interface Listing<T> {
 export function addClientCommands(program: Command, context: CliContext): void {
   prepareProgram(program, context);
   addStatus(program, context);
-  addPlan(program, context);
+  addPlanCommands(program, context);
   addScale(program, context);
   addLogs(program, context);
   addEvents(program, context);
@@ -54,27 +54,6 @@ function addStatus(program: Command, context: CliContext): void {
       const view = { status, deployments: deployments.items, pods: sortByName(pods.items) };
       if (output === 'json') printJson(context, view);
       else context.stdout.write(formatStatus(view, colorsOf(context), nowOf(context)));
-    });
-}
-
-function addPlan(program: Command, context: CliContext): void {
-  program
-    .command('plan')
-    .description('what would be done now, and why; changes nothing')
-    .addOption(formatOption(['table', 'json']))
-    .addHelpText('after', `\nExample: coxswain plan${EXIT_CODES}`)
-    .action(async ({ output }: { output: Format }) => {
-      const plan = (await clientOf(context).get(`${COXSWAIN}/plan`)) as PlanReport;
-      if (output === 'json') {
-        printJson(context, plan);
-        return;
-      }
-      const lines = [
-        ...plan.changes.map(({ text }) => `change  ${text}`),
-        ...plan.operations.map(({ text }) => `do      ${text}`),
-        ...plan.waits.map(({ resource, text }) => `wait    ${resource}: ${text}`),
-      ];
-      context.stdout.write(lines.length === 0 ? 'nothing to do: everything is as declared\n' : `${lines.join('\n')}\n`);
     });
 }
 
@@ -225,10 +204,6 @@ function addApply(program: Command, context: CliContext): void {
     });
 }
 
-function formatOption(formats: readonly Format[]): Option {
-  return new Option('-o, --output <format>', 'how to print').choices([...formats]).default('table');
-}
-
 function namespaceOption(): Option {
   return new Option('-n, --namespace <name>', 'the namespace').default('default');
 }
@@ -239,20 +214,12 @@ function wholeNumber(text: string): number {
   return value;
 }
 
-function clientOf({ socketPath, stderr, signal }: CliContext): ApiClient {
-  return new ApiClient({ socketPath, stderr, signal });
-}
-
 function colorsOf({ hasColor, isTty }: CliContext): ReturnType<typeof pc.createColors> {
   return pc.createColors(hasColor ?? isTty);
 }
 
 function nowOf({ now }: CliContext): Date {
   return now?.() ?? new Date();
-}
-
-function printJson({ stdout }: CliContext, value: unknown): void {
-  stdout.write(`${JSON.stringify(value, null, 2)}\n`);
 }
 
 function describe(kind: Kind): KindDescription {

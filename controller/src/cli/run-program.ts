@@ -22,7 +22,7 @@ export async function runProgram(program: Command, args: readonly string[], cont
     // Commander has told it already.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_CODE.ok : EXIT_CODE.usage;
     if (!(error instanceof CliError)) throw error;
-    context.stderr.write(`coxswain: ${error.message}\n`);
+    if (error.message !== '') context.stderr.write(`coxswain: ${error.message}\n`);
     return error.exitCode;
   }
 }

@@ -46,6 +46,7 @@ const LONG_MOST = 64;
 export class Executor {
   readonly #options: ExecutorOptions;
   readonly #busy = new Set<string>();
+  readonly #running = new Set<Operation>();
   readonly #failures = new Map<string, OperationFailure>();
   readonly #writtenDirectories = new Set<string>();
   readonly #doneOnce = new Set<string>();
@@ -92,6 +93,9 @@ export class Executor {
   get busySubjects(): ReadonlySet<string> {
     return this.#busy;
   }
+  get running(): ReadonlySet<Operation> {
+    return this.#running;
+  }
   get failures(): ReadonlyMap<string, OperationFailure> {
     return this.#failures;
   }
@@ -122,6 +126,7 @@ export class Executor {
       const running = isLong ? this.#longRunning : this.#busy.size - this.#longRunning;
       if (running >= (isLong ? LONG_MOST : this.#options.concurrency)) continue;
       this.#busy.add(operation.subject);
+      this.#running.add(operation);
       if (isLong) this.#longRunning++;
       started.push(operation);
       void this.#run(operation);
@@ -146,6 +151,7 @@ export class Executor {
       failure = this.#remember(operation, error);
     }
     this.#busy.delete(operation.subject);
+    this.#running.delete(operation);
     if (LONG_VERBS.has(operation.verb)) this.#longRunning--;
     this.#noteDone(operation, failure);
     const durationMs = now() - startedAtMs;

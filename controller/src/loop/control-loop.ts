@@ -6,7 +6,8 @@ import { EventEmitter } from 'eventemitter3';
 import type { Logger } from 'pino';
 import type { EndpointTable } from '../model/endpoint-table.ts';
 import type { Pod } from '../model/objects.ts';
-import type { ObservedContainer, ObservedIngress, ObservedProbes, ObservedState } from '../model/observed.ts';
+import type { ObservedContainer, ObservedImage, ObservedIngress, ObservedProbes, ObservedState } from '../model/observed.ts';
+import type { Operation } from '../model/operation.ts';
 import type { Executor, OperationOutcome } from '../execute/executor.ts';
 import type { Observer } from '../observe/observer.ts';
 import type { ProbeTarget } from '../observe/prober.ts';
@@ -84,8 +85,8 @@ export class ControlLoop {
   #isSettled = false;
   readonly #startedAtMs: number;
   readonly #engine: EngineLook;
-  /** Subjects of operations that ended after the newest look at the engine began: what they did is not seen yet. */
-  readonly #unobserved = new Set<string>();
+  /** Operations that ended after the newest look at the engine began, by subject: what they did is not seen yet. Failed ones are undefined. */
+  readonly #unobserved = new Map<string, Operation | undefined>();
   readonly #probing = new Set<string>();
   readonly #probeTargets = new WeakMap<ObservedContainer, ProbeTarget>();
   #statistics: LoopStatistics = {
@@ -137,7 +138,7 @@ export class ControlLoop {
   /** What `onOutcome` of the executor calls. */
   noteOutcome(outcome: OperationOutcome): void {
     const { operation, containerId } = outcome;
-    this.#unobserved.add(operation.subject);
+    this.#unobserved.set(operation.subject, outcome.failure === undefined ? operation : undefined);
     if (containerId === undefined) this.#ports.observer.touch(operation.subject);
     else this.#ports.observer.expect(containerId);
     const pod = this.#podNamed(operation.resource);
@@ -219,7 +220,7 @@ export class ControlLoop {
 
   async #look(signal: AbortSignal): Promise<void> {
     const { observer } = this.#ports;
-    const ended = [...this.#unobserved];
+    const ended = [...this.#unobserved.keys()];
     const references = this.#imageReferences();
     await observer.refresh(references, signal);
     // An object declared while the engine was asked may name an image nobody has looked for: unknown is not absent.
@@ -257,10 +258,20 @@ export class ControlLoop {
     }
   }
 
-  /** The dry run: the same function on the same world, and nothing done with it. */
-  plan(objects?: Partial<ObjectMaps>): Plan {
+  /** What every dry run starts from: the very world of the next pass. `images` are references that were looked for just now. */
+  dryRunWorld(images: ReadonlyMap<string, ObservedImage>): World {
     const world = this.#world();
-    return reconcile(objects === undefined ? world : { ...world, objects: { ...world.objects, ...objects } });
+    return { ...world, observed: { ...world.observed, images: new Map([...world.observed.images, ...images]) } };
+  }
+
+  /** Operations whose effects are not seen yet: running, or just ended. */
+  get underway(): readonly Operation[] {
+    return [...this.#ports.executor.running, ...[...this.#unobserved.values()].filter((operation) => operation !== undefined)];
+  }
+
+  /** References of images that are named and not known to be there. */
+  unknownImages(objects: Pick<ObjectMaps, 'Deployment' | 'Pod'>): readonly string[] {
+    return [...imageReferences(objects)].filter((reference) => !this.#ports.observer.images.has(reference));
   }
 
   #world(): World {
@@ -288,7 +299,7 @@ export class ControlLoop {
       probes: prober.probes,
       ingress: ingress.observed,
       logTails: crashLogs.tails,
-      busySubjects: this.#unobserved.size === 0 ? executor.busySubjects : new Set([...executor.busySubjects, ...this.#unobserved]),
+      busySubjects: this.#unobserved.size === 0 ? executor.busySubjects : new Set([...executor.busySubjects, ...this.#unobserved.keys()]),
       failures: executor.failures,
       writtenDirectories: executor.writtenDirectories,
       doneOnce: executor.doneOnce,
@@ -296,11 +307,8 @@ export class ControlLoop {
   }
 
   #imageReferences(): ReadonlySet<string> {
-    const references = new Set<string>();
-    for (const { spec } of this.#ports.store.list('Deployment').values())
-      for (const { image } of spec.template.spec.containers) references.add(image);
-    for (const { spec } of this.#ports.store.list('Pod').values()) for (const { image } of spec.containers) references.add(image);
-    return references;
+    const { store } = this.#ports;
+    return imageReferences({ Deployment: store.list('Deployment'), Pod: store.list('Pod') });
   }
 
   #apply(changes: readonly ObjectChange[]): void {
@@ -416,6 +424,13 @@ function isSeen(pod: Pod | undefined, probes: ObservedProbes | undefined): boole
   const { startupProbe, readinessProbe } = container;
   if (startupProbe !== undefined && probes?.startup?.isPassing !== true) return (probes?.startup?.lastResultAtMs ?? 0) > 0;
   return readinessProbe === undefined || probes?.readiness?.isPassing !== undefined;
+}
+
+function imageReferences({ Deployment: deployments, Pod: pods }: Pick<ObjectMaps, 'Deployment' | 'Pod'>): ReadonlySet<string> {
+  const references = new Set<string>();
+  for (const { spec } of deployments.values()) for (const { image } of spec.template.spec.containers) references.add(image);
+  for (const { spec } of pods.values()) for (const { image } of spec.containers) references.add(image);
+  return references;
 }
 
 function objectMaps(store: ObjectStore): ObjectMaps {

@@ -9,26 +9,25 @@ import type {
   AutoscalerReport,
   ControlPlanePort,
   CrashReport,
+  DiffReport,
+  DiffRequest,
   LogOptions,
-  ManifestProblem,
   PlanReport,
   StatusReport,
 } from '../api/control-plane-port.ts';
 import { findSavedLog, logFileName } from '../execute/save-logs.ts';
-import { formatManifestProblem } from '../manifest/manifest-error.ts';
-import type { ManifestError, ManifestWarning } from '../manifest/manifest-error.ts';
 import { formatPath } from '../manifest/finding.ts';
 import { isWarningCode, readObject } from '../manifest/parse-manifests.ts';
 import { isDeclarableKind } from '../manifest/manifest-schemas.ts';
 import { ANNOTATION, LABEL } from '../model/annotations.ts';
-import { formatReference } from '../model/objects.ts';
 import type { Condition, KubernetesObject, ObjectKey, Pod } from '../model/objects.ts';
-import { formatOperation } from '../model/operation.ts';
 import type { FromIngress } from '../model/endpoint-table.ts';
 import { deploymentKeyOf } from '../reconcile/owner.ts';
-import type { ObjectChange } from '../reconcile/world.ts';
 import type { ControlPlaneParts } from './control-plane.ts';
+import { diffManifests, planNow } from './dry-run.ts';
+import type { DryRunParts } from './dry-run.ts';
 import { monotonicNow } from './monotonic.ts';
+import { problem } from './report-texts.ts';
 
 type IngressReport = Extract<FromIngress, { readonly type: 'report' }>;
 
@@ -88,18 +87,12 @@ export class ControlPlanePortImplementation implements ControlPlanePort {
     this.#parts.loop.bus.on('pass', (_plan, latencyMs) => listener(latencyMs));
   }
 
-  plan(): Promise<PlanReport> {
-    const plan = this.#parts.loop.plan();
-    return Promise.resolve({
-      operations: plan.operations.map((operation) => ({
-        verb: operation.verb,
-        resource: operation.resource,
-        cause: operation.cause,
-        text: formatOperation(operation),
-      })),
-      changes: plan.changes.flatMap((change) => describeChange(change)),
-      waits: plan.waits.map(({ resource, text }) => ({ resource, text })),
-    });
+  plan({ all }: { readonly all: boolean }, signal: AbortSignal): Promise<PlanReport> {
+    return planNow(this.#dryRun, all, signal);
+  }
+
+  diff(request: DiffRequest, signal: AbortSignal): Promise<DiffReport> {
+    return diffManifests(this.#dryRun, request, signal);
   }
 
   async readLogs(key: ObjectKey, options: LogOptions, signal: AbortSignal): Promise<Readable> {
@@ -184,6 +177,11 @@ export class ControlPlanePortImplementation implements ControlPlanePort {
       const phase = isBound ? 'Bound' : 'Pending';
       if (claim.status?.phase !== phase) store.updateStatus({ ...claim, status: { phase } });
     }
+  }
+
+  get #dryRun(): DryRunParts {
+    const { loop, applier, manifests, options } = this.#parts;
+    return { loop, applier, manifests, runtime: options.runtime };
   }
 
   #conditions(): readonly Condition[] {
@@ -279,18 +277,6 @@ export class ControlPlanePortImplementation implements ControlPlanePort {
 /** Of a time of the monotonic clock. */
 function toWallTime(atMs: number): string {
   return new Date(Date.now() + (atMs - monotonicNow())).toISOString();
-}
-
-function problem(found: ManifestError | ManifestWarning): ManifestProblem {
-  const { file, line } = found.source;
-  return { file, ...(line > 0 && { line }), message: formatManifestProblem({ ...found, source: { file: '', line: 0, column: 0 } }) };
-}
-
-function describeChange(change: ObjectChange): readonly { readonly text: string }[] {
-  if (change.type === 'status') return [];
-  if (change.type === 'delete')
-    return [{ text: `delete ${change.kind.toLowerCase()}/${change.key.slice(change.key.indexOf('/') + 1)}: ${change.cause}` }];
-  return [{ text: `${change.type} ${formatReference(change.object.kind, change.object.metadata)}: ${change.cause}` }];
 }
 
 function containerIdOf(pod: Pod): string | undefined {

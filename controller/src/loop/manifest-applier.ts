@@ -5,14 +5,12 @@
 import type { Logger } from 'pino';
 import { ANNOTATION } from '../model/annotations.ts';
 import { keyOf } from '../model/objects.ts';
-import type { DeclarableObject, Deployment, KubernetesObject, Pod, Secret } from '../model/objects.ts';
-import { parseGeneratedKeys } from '../manifest/annotation-values.ts';
-import { storedObject } from '../manifest/declared-object.ts';
-import { decideApplication } from '../manifest/decide-application.ts';
+import type { DeclarableObject, Deployment, KubernetesObject, Secret } from '../model/objects.ts';
+import { missingGeneratedKeys, storedObject, withPodIdentity } from '../manifest/declared-object.ts';
+import { decideApplication, objectsToPut } from '../manifest/decide-application.ts';
 import type { AppliedObject, ApplicationCondition } from '../manifest/decide-application.ts';
 import { identityOf } from '../manifest/manifest-snapshot.ts';
 import type { ManifestSnapshot } from '../manifest/manifest-snapshot.ts';
-import { canonicalJson, digestUid } from '../reconcile/digest.ts';
 import { deepEqual } from '../state/deep-equal.ts';
 import type { ObjectStore } from '../state/object-store.ts';
 import type { GeneratedSecrets } from './generated-secrets.ts';
@@ -61,6 +59,10 @@ export class ManifestApplier {
   get snapshot(): ManifestSnapshot | undefined {
     return this.#snapshot;
   }
+  /** What counts as applied: the last good declaration of each object. */
+  get applied(): readonly AppliedObject[] {
+    return this.#applied;
+  }
   get conditions(): readonly ApplicationCondition[] {
     return this.#applied.length === 0 && !this.#isEmptinessConfirmed ? [...this.#conditions, NOTHING_DECLARED] : this.#conditions;
   }
@@ -98,13 +100,8 @@ export class ManifestApplier {
     this.#announceProblems(snapshot);
     const decision = decideApplication(this.#applied, snapshot, { isPruneConfirmed });
     const changes: string[] = [];
-    const changed = new Set([...decision.upserts, ...decision.moves].map(({ object }) => identityOf(object)));
     const deployments = decision.applied.map(({ object }) => object).filter((object) => object.kind === 'Deployment');
-    for (const applied of decision.applied) {
-      const { object } = applied;
-      const isMissing = store.get(object.kind, keyOf(object)) === undefined;
-      // An object somebody deleted comes back: what is declared is what runs.
-      if (!isMissing && !changed.has(identityOf(object))) continue;
+    for (const { applied } of objectsToPut(decision, ({ kind, ...object }) => store.get(kind, keyOf(object)))) {
       const change = await this.#put(applied, deployments);
       if (change !== undefined) changes.push(change);
     }
@@ -180,9 +177,7 @@ export class ManifestApplier {
   }
 
   async #withGeneratedKeys(object: Secret, deployments: readonly Deployment[]): Promise<Secret> {
-    const keys = (parseGeneratedKeys(object.metadata.annotations?.[ANNOTATION.generate] ?? '') ?? []).filter(
-      (key) => object.data?.[key] === undefined,
-    );
+    const keys = missingGeneratedKeys(object);
     if (keys.length === 0) return object;
     return { ...object, data: { ...object.data, ...(await this.#options.secrets.valuesOf(object, keys, deployments)) } };
   }
@@ -206,10 +201,4 @@ function withRestart(object: Deployment, restartedAt: string | undefined): Deplo
   const { template } = object.spec;
   const annotations = { ...template.metadata?.annotations, [ANNOTATION.restartedAt]: restartedAt };
   return { ...object, spec: { ...object.spec, template: { ...template, metadata: { ...template.metadata, annotations } } } };
-}
-
-/** The same declaration is the same pod, over restarts too: its containers carry the uid. Annotations and its file may change. */
-function withPodIdentity(object: Pod): Pod {
-  const { name, namespace, labels } = object.metadata;
-  return { ...object, metadata: { ...object.metadata, uid: digestUid(canonicalJson({ name, namespace, labels, spec: object.spec })) } };
 }

@@ -64,6 +64,17 @@ export function decideApplication(
   return { upserts, deletions, moves, applied: [...after.values()], conditions };
 }
 
+/** What applying puts into the store, in order: what is new or changed, and what somebody deleted, for what is declared is what runs. */
+export function objectsToPut(
+  { upserts, moves, applied }: Application,
+  find: (object: DeclarableObject) => DeclarableObject | undefined,
+): readonly { readonly applied: AppliedObject; readonly existing: DeclarableObject | undefined }[] {
+  const changed = new Set([...upserts, ...moves].map(({ object }) => identityOf(object)));
+  return applied
+    .map((entry) => ({ applied: entry, existing: find(entry.object) }))
+    .filter(({ applied: { object }, existing }) => existing === undefined || changed.has(identityOf(object)));
+}
+
 function heldFiles(previous: readonly AppliedObject[], { objects, errors }: ManifestSnapshot): (file: string) => boolean {
   const held = new Set<string>();
   const concerned = new Set<string>();

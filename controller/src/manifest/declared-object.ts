@@ -3,7 +3,8 @@
  * Pure. `declaredPart(storedObject(x)) = x`, so that a restart applies nothing again.
  */
 import { ANNOTATION } from '../model/annotations.ts';
-import type { DeclarableObject, Deployment, ObjectMeta, PodTemplateSpec, Secret, StringMap } from '../model/objects.ts';
+import type { DeclarableObject, Deployment, ObjectMeta, Pod, PodTemplateSpec, Secret, StringMap } from '../model/objects.ts';
+import { canonicalJson, digestUid } from '../reconcile/digest.ts';
 import { deepEqual } from '../state/deep-equal.ts';
 import { parseGeneratedKeys } from './annotation-values.ts';
 import type { AppliedObject } from './decide-application.ts';
@@ -140,6 +141,17 @@ function declaredSecret(secret: Secret): Secret {
   const { data, ...rest } = secret;
   const declared = Object.entries(data).filter(([key]) => !generated.includes(key));
   return declared.length === 0 ? rest : { ...rest, data: Object.fromEntries(declared) };
+}
+
+/** Keys of a Secret that still want a generated value. */
+export function missingGeneratedKeys(secret: Secret): readonly string[] {
+  return generatedKeys(secret).filter((key) => secret.data?.[key] === undefined);
+}
+
+/** The same declaration is the same pod, over restarts too: its containers carry the uid. Annotations and its file may change. */
+export function withPodIdentity(object: Pod): Pod {
+  const { name, namespace, labels } = object.metadata;
+  return { ...object, metadata: { ...object.metadata, uid: digestUid(canonicalJson({ name, namespace, labels, spec: object.spec })) } };
 }
 
 function generatedKeys({ metadata }: Secret): readonly string[] {

@@ -14,6 +14,8 @@ export const MANIFEST_LIMITS = {
   errorsPerFile: 20,
   /** Characters of a foreign value or message that an error repeats. */
   quotedText: 80,
+  /** The same of a field's value in a diff. */
+  shownValue: 160,
 } as const;
 
 /** Timing of the directory watch, milliseconds. */

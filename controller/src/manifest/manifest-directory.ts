@@ -11,9 +11,10 @@ import type { FSWatcher } from 'chokidar';
 import { EventEmitter } from 'eventemitter3';
 import { MANIFEST_LIMITS, WATCH_TIMING } from './limits.ts';
 import type { ManifestError, ManifestErrorCode } from './manifest-error.ts';
+import { identityOf } from './manifest-snapshot.ts';
 import type { ManifestSnapshot, ParsedFile } from './manifest-snapshot.ts';
 import { judgeFiles, parseFile } from './parse-manifests.ts';
-import type { ManifestOptions } from './parse-manifests.ts';
+import type { ManifestFile, ManifestOptions } from './parse-manifests.ts';
 
 export interface ManifestDirectoryOptions extends ManifestOptions {
   readonly directory: string;
@@ -88,8 +89,26 @@ export class ManifestDirectory extends EventEmitter<ManifestDirectoryEvents> {
     await this.#scan;
   }
 
-  /** The directory as it is this instant, settled or not: what `plan` shows. Emits nothing. */
+  /** The directory as it is this instant, settled or not. Emits nothing. */
   async readNow(): Promise<ManifestSnapshot> {
+    const { parsed, problems } = await this.#readAll();
+    return judgeFiles(parsed, problems);
+  }
+
+  /**
+   * The directory as it would be with these files in it: an object in them stands in the place of the one of its name, wherever that is.
+   * Where they are all (`isAll`) the directory counts for nothing. Emits nothing.
+   */
+  async readWith(files: readonly ManifestFile[], { isAll }: { readonly isAll: boolean }): Promise<ManifestSnapshot> {
+    const given = files.map((file) => parseFile(file, this.#options));
+    if (isAll) return judgeFiles(given);
+    const replaced = new Set(given.flatMap((file) => [...file.objects.map(({ object }) => identityOf(object)), ...file.invalidIdentities]));
+    const { parsed, problems } = await this.#readAll();
+    const kept = parsed.map((file) => ({ ...file, objects: file.objects.filter(({ object }) => !replaced.has(identityOf(object))) }));
+    return judgeFiles([...kept, ...given], problems);
+  }
+
+  async #readAll(): Promise<{ readonly parsed: readonly ParsedFile[]; readonly problems: readonly ManifestError[] }> {
     const listing = await this.#list();
     const parsed: ParsedFile[] = [];
     const problems: ManifestError[] = listing.problem === undefined ? [] : [listing.problem];
@@ -100,7 +119,7 @@ export class ManifestDirectory extends EventEmitter<ManifestDirectoryEvents> {
       if ('code' in file.parsed) problems.push(file.parsed);
       else parsed.push(file.parsed);
     }
-    return judgeFiles(parsed, problems);
+    return { parsed, problems };
   }
 
   #wake(delayMs: number): void {

@@ -119,12 +119,17 @@ export type Operation =
 export type Verb = Operation['verb'];
 export type OperationOf<V extends Verb> = Extract<Operation, { readonly verb: V }>;
 
-/** One line for people, stable for tests: `KillContainer container acts-0 (pod/acts-...): liveness probe failed: HTTP 500`. */
+/** One line for people, stable for tests: `KillContainer pod/acts-5d8f7c9b4d-0 0123456789ab: liveness probe failed: HTTP 500`. */
 export function formatOperation(operation: Operation): string {
-  return `${operation.verb} ${operation.resource} ${formatTarget(operation)}: ${operation.cause}`;
+  return formatPlannedOperation(operation, new Map());
 }
 
-function formatTarget(operation: Operation): string {
+/** The same with the names of containers instead of their ids, as far as they are known: those to come have no id yet. */
+export function formatPlannedOperation(operation: Operation, containerNames: ReadonlyMap<string, string>): string {
+  return `${operation.verb} ${operation.resource} ${formatTarget(operation, containerNames)}: ${operation.cause}`;
+}
+
+function formatTarget(operation: Operation, containerNames: ReadonlyMap<string, string>): string {
   switch (operation.verb) {
     case 'PullImage':
       return operation.image;
@@ -139,6 +144,6 @@ function formatTarget(operation: Operation): string {
     case 'CreateContainer':
       return operation.spec.name;
     default:
-      return operation.containerId.slice(0, 12);
+      return containerNames.get(operation.containerId) ?? operation.containerId.slice(0, 12);
   }
 }

@@ -1,6 +1,6 @@
 /** A control plane that answers what a test tells it to. */
 import { Readable } from 'node:stream';
-import type { ControlPlanePort, LogOptions, StatusReport } from '../../src/api/control-plane-port.ts';
+import type { ControlPlanePort, DiffReport, LogOptions, StatusReport } from '../../src/api/control-plane-port.ts';
 
 export const STATUS: StatusReport = {
   version: '0.1.0',
@@ -45,6 +45,13 @@ export class StubControlPlane implements ControlPlanePort {
       changes: [{ text: 'create replicaset/acts-5d8f7c9b4d' }],
       waits: [{ resource: 'pod/acts-1', text: 'until it is ready' }],
     });
+
+  differences: DiffReport = { errors: [], warnings: [], objects: [], conditions: [], plan: { steps: [], waits: [], isComplete: true } };
+
+  diff: ControlPlanePort['diff'] = (request) => {
+    this.asked.push({ diff: request });
+    return Promise.resolve(this.differences);
+  };
 
   readLogs: ControlPlanePort['readLogs'] = (pod, options, signal) => {
     this.asked.push({ logs: pod, options });
