@@ -28,17 +28,22 @@ export interface DryRunParts {
   readonly runtime: Pick<ContainerRuntime, 'findImage'>;
 }
 
+const ENGINE_AWAY = { resource: 'engine', text: 'it does not answer: nothing is done to containers until it does' };
+
 /** What the next pass does; with `all` also what follows. */
 export async function planNow({ loop, applier, runtime }: DryRunParts, all: boolean, signal: AbortSignal): Promise<PlanReport> {
-  const world = await worldOf(loop, runtime, undefined, signal);
+  const declaredPods = declaredPodsOf(applier.applied);
+  const world = await worldOf(loop, runtime, undefined, declaredPods, signal);
   const { changes, operations, waits } = reconcile(world);
+  const { isEngineReachable } = loop.statistics;
+  const shown = operations.map((operation) => ({ ...reportOf(operation), text: formatPlannedOperation(operation, new Map()) }));
   const next = {
-    operations: operations.map((operation) => ({ ...reportOf(operation), text: formatPlannedOperation(operation, new Map()) })),
+    operations: isEngineReachable ? shown : [],
     changes: changes.flatMap((change) => describeChange(change)),
-    waits: waits.map(({ resource, text }) => ({ resource, text })),
+    waits: [...(isEngineReachable ? [] : [ENGINE_AWAY]), ...waits.map(({ resource, text }) => ({ resource, text }))],
   };
   if (!all) return next;
-  const projection = project(world, { underway: loop.underway, declaredPods: declaredPodsOf(applier.applied) });
+  const projection = project(world, { underway: loop.underway, declaredPods });
   const following = reportProjection(projection);
   return { ...next, following: { ...following, steps: following.steps.slice(1) } };
 }
@@ -55,7 +60,7 @@ export async function diffManifests(parts: DryRunParts, { files, prune }: DiffRe
     isPruneConfirmed: prune,
     timestamp: new Date(before.wallMs).toISOString(),
   });
-  const world = await worldOf(loop, runtime, preview.maps, signal);
+  const world = await worldOf(loop, runtime, preview.maps, preview.declaredPods, signal);
   const isRemovalAllowed = preview.conditions.length === 0;
   const projection = project({ ...world, isRemovalAllowed }, { underway: loop.underway, declaredPods: preview.declaredPods });
   return {
@@ -72,9 +77,12 @@ async function worldOf(
   loop: ControlLoop,
   runtime: DryRunParts['runtime'],
   objects: World['objects'] | undefined,
+  declaredPods: World['objects']['Pod'],
   signal: AbortSignal,
 ): Promise<World> {
-  const unknown = loop.unknownImages(objects ?? loop.dryRunWorld(new Map()).objects);
+  const { Deployment, Pod } = objects ?? loop.dryRunWorld(new Map()).objects;
+  // Pods that come in the place of those there now may name other images.
+  const unknown = [...loop.unknownImages({ Deployment, Pod }), ...loop.unknownImages({ Deployment: new Map(), Pod: declaredPods })];
   const images = new Map<string, ObservedImage>();
   for (const reference of unknown) {
     const id = await findImage(runtime, reference, AbortSignal.any([signal, AbortSignal.timeout(CONTROL_LIMITS.callTimeoutMs)]));

@@ -61,7 +61,7 @@ function* compare(before: unknown, after: unknown, path: string): Iterable<Field
   }
   if (a.size === 0 || b.size === 0) return;
   const order = (entries: ReadonlyMap<string, unknown>, other: ReadonlyMap<string, unknown>): string =>
-    [...entries.keys()].filter((key) => other.has(key)).join(', ');
+    [...entries.keys()].filter((key) => other.has(key)).join(' ');
   if (isNamedList(before) && order(a, b) !== order(b, a))
     yield { path, before: `(order: ${order(a, b)})`, after: `(order: ${order(b, a)})` };
 }

@@ -128,6 +128,9 @@ export class ProjectedHost {
       case 'UnpauseContainer':
         this.#containers.set(id, { ...container, phase: 'running' });
         return;
+      case 'UpdateResources':
+        this.#containers.set(id, { ...container, resources: operation.resources });
+        return;
       case 'ConnectNetwork':
         this.#containers.set(id, { ...container, networks: { ...container.networks, [operation.network]: SOME_ADDRESS } });
         return;
@@ -165,6 +168,7 @@ export class ProjectedHost {
       exitCode: 0,
       isOomKilled: false,
       error: '',
+      resources: { memoryBytes: spec.memoryBytes, nanoCpus: spec.nanoCpus, cpuShares: spec.cpuShares },
       networks: { [spec.network]: '' },
     });
   }

@@ -418,6 +418,15 @@ describe('API', () => {
       expect((await api.call('GET', '/apis/coxswain.dev/v1/plan')).body).to.have.keys('operations', 'changes', 'waits');
     });
 
+    it('takes manifests to compare, and nothing else', async () => {
+      const url = '/apis/coxswain.dev/v1/diff';
+      const files = [{ path: 'a.yaml', content: 'kind: Pod' }];
+      expect((await api.call('POST', `${url}?prune=true`, { files })).body).to.deep.equal(api.controlPlane.differences);
+      expect(api.controlPlane.asked.at(-1)).to.deep.equal({ diff: { files, prune: true } });
+      for (const body of [{}, [], { files: [1] }, { files: [{ path: 'a.yaml' }] }])
+        expect((await api.call('POST', url, body)).code).to.equal(400);
+    });
+
     it('applies and crashes', async () => {
       api.store.create(deployment('acts'));
       expect((await api.call('POST', '/apis/coxswain.dev/v1/apply?prune=true')).body).to.deep.include({

@@ -152,6 +152,61 @@ describe('client commands', () => {
     expect((await run(['plan'])).out).to.equal('nothing to do: everything is as declared\n');
   });
 
+  it('plan --all tells what follows, and where it was cut', async () => {
+    const step = { changes: [{ text: 'delete pod/acts-0: gone' }], operations: [] };
+    api.controlPlane.plan = ({ all }) =>
+      Promise.resolve({
+        operations: [],
+        changes: [],
+        waits: [{ resource: 'pod/acts-0', text: 'draining' }],
+        ...(all && { following: { steps: [step], waits: [], isComplete: false } }),
+      });
+    expect((await run(['plan'])).out).to.equal('wait    pod/acts-0: draining\n');
+    expect((await run(['plan', '--all'])).out).to.equal(
+      ['wait    pod/acts-0: draining', '', 'then, if all goes well:', 'change  delete pod/acts-0: gone', 'and so on', ''].join('\n'),
+    );
+  });
+
+  it('diff exits with 0 without differences, with 1 with some, with 2 for errors, which are told like those of apply', async () => {
+    expect(await run(['diff'])).to.deep.equal({ code: 0, out: 'no differences\n', err: '' });
+    expect(api.controlPlane.asked).to.deep.equal([{ diff: { files: undefined, prune: false } }]);
+    const clean = api.controlPlane.differences;
+    const fields = [
+      { path: 'spec.replicas', before: '1', after: '2' },
+      { path: 'spec.paused', after: 'true' },
+      { path: 'spec.minReadySeconds', before: '3' },
+    ];
+    api.controlPlane.differences = {
+      ...clean,
+      objects: [{ resource: 'deployment/acts', change: 'update', source: 'acts.yaml:3', fields }],
+      conditions: [{ code: 'WouldDeleteVolume', message: 'not before it is confirmed' }],
+      plan: { steps: [{ changes: [{ text: 'create pod/acts-1: more' }], operations: [] }], waits: [], isComplete: true },
+    };
+    expect(await run(['diff'])).to.deep.equal({
+      code: 1,
+      err: '',
+      out: [
+        'deployment/acts  changed by acts.yaml:3',
+        '  ~ spec.replicas: 1 -> 2',
+        '  + spec.paused: true',
+        '  - spec.minReadySeconds: 3',
+        'note: WouldDeleteVolume: not before it is confirmed',
+        '',
+        'what would be done, if all goes well:',
+        'change  create pod/acts-1: more',
+        '',
+      ].join('\n'),
+    });
+    api.controlPlane.differences = { ...clean, errors: [{ file: 'acts.yaml', line: 3, message: 'spec.replicas: must be >= 0' }] };
+    expect(await run(['diff'])).to.deep.equal({
+      code: 2,
+      out: '',
+      err: 'error: acts.yaml:3: spec.replicas: must be >= 0\ncoxswain: the manifests have errors: they would change nothing\n',
+    });
+    api.controlPlane.diff = () => Promise.reject(new ControlPlaneError('Conflict', 'not now'));
+    expect(await run(['diff'])).to.deep.equal({ code: 2, out: '', err: 'coxswain: not now\n' });
+  });
+
   it('scale sets the replicas, and passes on the warning about an autoscaler', async () => {
     expect(await run(['scale', 'acts', '--replicas', '3'])).to.deep.equal({ code: 0, out: 'deployment/acts scaled to 3\n', err: '' });
     expect(api.store.get('Deployment', 'default/acts')?.spec.replicas).to.equal(3);
@@ -296,10 +351,10 @@ describe('client commands', () => {
   });
 
   it('every command explains itself with an example and the exit codes', async () => {
-    for (const name of ['status', 'plan', 'scale', 'logs', 'events', 'get', 'crash', 'reset-autoscaler', 'apply']) {
+    for (const name of ['status', 'plan', 'diff', 'scale', 'logs', 'events', 'get', 'crash', 'reset-autoscaler', 'apply']) {
       const { code, out } = await run([name, '--help']);
       expect(code, name).to.equal(0);
-      expect(out, name).to.contain(`Example: coxswain ${name}`).and.contain('Exit codes: 0 ok');
+      expect(out, name).to.contain(`Example: coxswain ${name}`).and.contain('Exit codes: 0 ');
     }
   });
 
