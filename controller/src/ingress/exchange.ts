@@ -115,10 +115,22 @@ export class Exchange implements AttemptOwner, Holdable {
   /** Called about once a second while an endpoint owes the answer. */
   onTick(nowMs: number): void {
     const attempt = this.#attempt;
-    if (attempt?.isWaiting !== true || nowMs - attempt.lastActivityMs < this.#plane.limits.responseTimeoutMs) return;
-    const { podName } = attempt.member.endpoint;
-    if (attempt.isClientStalled) this.#fail({ status: 408, detail: 'the request body stopped coming' });
-    else this.#fail({ status: 504, detail: `endpoint ${podName} did not answer in time` });
+    if (attempt?.isWaiting !== true) return;
+    const { endpoint } = attempt.member;
+    if (nowMs - attempt.lastActivityMs < this.#plane.limits.responseTimeoutMs) {
+      if (!endpoint.isRouted && this.#mayRepeat(attempt)) this.#askWhetherGone(attempt);
+    } else if (attempt.isClientStalled) this.#fail({ status: 408, detail: 'the request body stopped coming' });
+    else this.#fail({ status: 504, detail: `endpoint ${endpoint.podName} did not answer in time` });
+  }
+
+  /** It left the table and owes an answer: it drains, or its container ended without its end of the connection being told (its network went first). */
+  #askWhetherGone(attempt: Attempt): void {
+    this.#plane.probes.ask(attempt.member.endpoint.id, 'it left the table and owes an answer', (verdict) => {
+      if (verdict !== false || this.#isOver || this.#attempt !== attempt || !attempt.isWaiting) return;
+      this.#wasOnlyRefused = false;
+      this.#failedSends++;
+      this.#judgeCut(false);
+    });
   }
 
   #route(): void {

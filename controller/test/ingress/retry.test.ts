@@ -69,6 +69,41 @@ describe('ingress retry', () => {
     expect(body === large).to.be.true;
   });
 
+  describe('an endpoint that left the table and owes an answer', () => {
+    let answer: () => void;
+    let slow: TestEndpoint;
+    beforeEach(async () => {
+      slow = await fixture.endpoint('slow', (_, response) => (answer = () => response.end('late')));
+      await fixture.publish([slow]);
+    });
+    const sent = (method: string): Promise<{ status: number; body: string }> => {
+      const answered = fixture.request('/', { method, ...(method === 'POST' && { body: 'x' }) });
+      return eventually(() => slow.received.length > 0)
+        .then(() => fixture.publish([good]))
+        .then(() => answered);
+    };
+
+    it('is given up when its container is gone, though the connection never ends', async () => {
+      fixture.verdict = (id) => id !== slow.id;
+      expect(await sent('GET')).to.include({ status: 200, body: 'good' });
+    });
+
+    it('is waited for while it runs: it drains', async () => {
+      const answered = sent('GET');
+      await eventually(() => fixture.probes.includes(slow.id), 5_000);
+      answer();
+      expect(await answered).to.include({ status: 200, body: 'late' });
+    });
+
+    it('keeps what must not be sent twice', async () => {
+      fixture.verdict = (id) => id !== slow.id;
+      const answered = sent('POST');
+      setTimeout(() => answer(), 1_500);
+      expect(await answered).to.include({ status: 200, body: 'late' });
+      expect(good.received).to.deep.equal([]);
+    });
+  });
+
   it('HEAD is retried as GET is', async () => {
     const bad = await failing(503);
     fixture.verdict = () => false;
