@@ -10,8 +10,8 @@ import { RuntimeError, type ContainerRuntime } from '../runtime/container-runtim
 import type { ProbeRequest } from './probe-request.ts';
 
 export interface ProbeRunner {
-  /** Resolves with "" when the probe passed, else with a short reason; never rejects. */
-  run(request: ProbeRequest, timeoutMs: number): Promise<string>;
+  /** Resolves with "" when the probe passed, else with a short reason, or undefined when nobody could be asked; never rejects. */
+  run(request: ProbeRequest, timeoutMs: number): Promise<string | undefined>;
   /** Ends what is under way. */
   close(): void;
 }
@@ -32,7 +32,7 @@ export class NetworkProbeRunner implements ProbeRunner {
     this.#runtime = runtime;
   }
 
-  run(request: ProbeRequest, timeoutMs: number): Promise<string> {
+  run(request: ProbeRequest, timeoutMs: number): Promise<string | undefined> {
     if (this.#closing.signal.aborted) return Promise.resolve('probing has ended');
     switch (request.type) {
       case 'http':
@@ -85,7 +85,7 @@ export class NetworkProbeRunner implements ProbeRunner {
       : httpRequest({ host, port, path, headers, agent: this.#http }, onResponse);
   }
 
-  async #runExec(containerId: string, command: readonly string[], timeoutMs: number): Promise<string> {
+  async #runExec(containerId: string, command: readonly string[], timeoutMs: number): Promise<string | undefined> {
     const signal = AbortSignal.any([AbortSignal.timeout(timeoutMs), this.#closing.signal]);
     try {
       const { exitCode, output } = await this.#runtime.exec(containerId, command, signal);
@@ -94,6 +94,8 @@ export class NetworkProbeRunner implements ProbeRunner {
       return lastLine === '' ? `exit code ${exitCode}` : shorten(`exit code ${exitCode}: ${lastLine}`);
     } catch (error) {
       if (!(error instanceof RuntimeError)) throw error;
+      // The engine's failure says nothing about the container, and must not restart it.
+      if (error.code === 'Unreachable' || error.code === 'EngineFailure') return undefined;
       return error.code === 'Timeout' ? describeTimeout(timeoutMs) : shorten(error.message);
     }
   }

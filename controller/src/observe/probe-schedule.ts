@@ -168,10 +168,11 @@ export class ProbeSchedule {
     const failure = await this.#runner.run(check.request, check.timeoutMs);
     if (this.#wasStopped()) return false;
     const nowMs = this.#clock.now();
-    const isChanged = this.#count(check, failure, startedAtMs, nowMs);
+    const isChanged = failure !== undefined && this.#count(check, failure, startedAtMs, nowMs);
     check.dueAtMs = this.#nextTurn(check, startedAtMs, nowMs);
     this.#onResult(isChanged);
-    return failure === '';
+    // Nobody could be asked: what was known stands.
+    return failure === '' || (failure === undefined && check.counters.every(({ verdict }) => verdict.isPassing === true));
   }
 
   /** A method, because the compiler takes a field to be unchanged over an await. */

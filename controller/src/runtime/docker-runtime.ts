@@ -184,10 +184,17 @@ export class DockerRuntime implements ContainerRuntime {
     });
   }
 
-  /** Three calls. A deadline ends the waiting, not the process: Docker cannot stop an exec. */
+  /**
+   * Three calls. A deadline ends the waiting, not the process: Docker cannot stop an exec. It is a Timeout only once the engine has taken the
+   * command: before that the container was not asked anything.
+   */
   async exec(containerId: string, command: readonly string[], signal: AbortSignal): Promise<ExecResult> {
     return await this.#onContainer('exec in', containerId, signal, async (container, abortSignal) => {
-      const exec = await container.exec({ Cmd: [...command], AttachStdout: true, AttachStderr: true, abortSignal });
+      const options = { Cmd: [...command], AttachStdout: true, AttachStderr: true, abortSignal };
+      const exec = await container.exec(options).catch((error: unknown) => {
+        if (!abortSignal.aborted) throw error;
+        throw new RuntimeError('Unreachable', 0, `exec in container ${shortId(containerId)}: no answer in time`, { cause: error });
+      });
       const stream = await exec.start({ abortSignal });
       const tail = new OutputTail(EXEC_OUTPUT_BYTES);
       const output = new OutputDemultiplexer((chunk) => tail.push(chunk));

@@ -30,7 +30,7 @@ describe('NetworkProbeRunner', () => {
   }
 
   const serve = (listener: RequestListener): Promise<number> => listen(createServer(listener));
-  const run = (probe: Probe, timeoutMs = 1000): Promise<string> =>
+  const run = (probe: Probe, timeoutMs = 1000): Promise<string | undefined> =>
     runner.run(resolveProbe(probe, 'id', '127.0.0.1', [{ name: 'web', containerPort: 1 }]), timeoutMs);
 
   for (const { status, outcome } of [
@@ -105,6 +105,12 @@ describe('NetworkProbeRunner', () => {
     execAnswer = () => Promise.reject(new RuntimeError('Timeout', 0, 'exec: no answer in time'));
     expect(await run(probe)).to.equal('timeout after 1 s');
   });
+
+  for (const code of ['Unreachable', 'EngineFailure'] as const)
+    it(`a command that the engine did not run (${code}) says nothing about the container`, async () => {
+      execAnswer = () => Promise.reject(new RuntimeError(code, 0, 'exec: the engine is away'));
+      expect(await run({ exec: { command: ['pg_isready'] } })).to.equal(undefined);
+    });
 
   it('resolves named ports', () => {
     const request = resolveProbe({ tcpSocket: { port: 'web' } }, 'id', '10.0.0.1', [{ name: 'web', containerPort: 8080 }]);

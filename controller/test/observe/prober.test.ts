@@ -9,7 +9,7 @@ import { FakeClock } from './fake-clock.ts';
 /** Answers by path from a table; counts, and never allows two at once for one address. */
 class ScriptedRunner implements ProbeRunner {
   readonly sent: { readonly atMs: number; readonly path: string; readonly address: string }[] = [];
-  readonly failures = new Map<string, string>();
+  readonly failures = new Map<string, string | undefined>();
   readonly #busy = new Set<string>();
   latencyMs = 0;
   maximumInFlight = 0;
@@ -19,14 +19,14 @@ class ScriptedRunner implements ProbeRunner {
     this.#clock = clock;
   }
 
-  async run(request: ProbeRequest): Promise<string> {
+  async run(request: ProbeRequest): Promise<string | undefined> {
     if (request.type !== 'http') throw new Error('only http here');
     expect(this.#busy.has(request.address), 'two probes in flight for one container').to.equal(false);
     this.#busy.add(request.address);
     this.sent.push({ atMs: this.#clock.now(), path: request.path, address: request.address });
     if (this.latencyMs > 0) await new Promise<void>((resolve) => this.#clock.setTimer(this.latencyMs, resolve));
     this.#busy.delete(request.address);
-    return this.failures.get(request.path) ?? '';
+    return this.failures.has(request.path) ? this.failures.get(request.path) : '';
   }
 
   close(): void {
@@ -246,5 +246,18 @@ describe('Prober', () => {
     expect(world.prober.probes.get('a')).to.equal(before);
     world.prober.sync([{ ...target, startedAtMs: target.startedAtMs + 100 }]);
     expect(world.isPassing('readiness')).to.equal(undefined);
+  });
+
+  it('keeps a verdict while nobody can be asked', async () => {
+    const target = world.target({ liveness: probe('/live'), readiness: probe('/ready') });
+    world.prober.sync([target]);
+    await world.clock.advance(100);
+    for (const path of ['/live', '/ready']) world.runner.failures.set(path, undefined);
+    await world.clock.advance(10_000);
+    expect([world.isPassing('liveness'), world.isPassing('readiness')]).to.deep.equal([true, true]);
+    expect(await world.prober.probeNow('a')).to.equal(true);
+    for (const path of ['/live', '/ready']) world.runner.failures.set(path, 'HTTP 500');
+    await world.clock.advance(2_000);
+    expect([world.isPassing('liveness'), world.isPassing('readiness')]).to.deep.equal([false, false]);
   });
 });
