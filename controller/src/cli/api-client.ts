@@ -2,7 +2,7 @@
 import { request } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import type { Writable } from 'node:stream';
-import { CliError, EXIT_CODE } from './cli-error.ts';
+import { CliConflict, CliError, EXIT_CODE } from './cli-error.ts';
 
 /** Of a request that should answer at once; applying and planning read Docker and the manifests. */
 const REQUEST_TIMEOUT_MS = 60_000;
@@ -61,6 +61,7 @@ export class ApiClient {
     const code = response.statusCode ?? 0;
     if (code >= 200 && code < 300) return response;
     const text = await readText(response);
+    if (code === 409) throw new CliConflict(EXIT_CODE.failed, messageOf(text));
     throw new CliError(code === 404 ? EXIT_CODE.notFound : EXIT_CODE.failed, messageOf(text));
   }
 

@@ -6,7 +6,7 @@ export type ExitCode = (typeof EXIT_CODE)[keyof typeof EXIT_CODE];
 export const EXIT_CODES_HELP = 'Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 the control plane is not running, 4 no such object';
 
 export class CliError extends Error {
-  override readonly name = 'CliError';
+  override readonly name: string = 'CliError';
   readonly exitCode: ExitCode;
 
   constructor(exitCode: ExitCode, message: string, options?: { readonly cause?: unknown }) {
@@ -14,3 +14,6 @@ export class CliError extends Error {
     this.exitCode = exitCode;
   }
 }
+
+/** Somebody else changed the object since it was read. */
+export class CliConflict extends CliError {}

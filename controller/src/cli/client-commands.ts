@@ -1,28 +1,33 @@
 /** The commands that ask a running control plane, over its API. Thin: they read, print and forward; nothing is decided here. */
-import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 import pc from 'picocolors';
 import { stringify } from 'yaml';
 import type { ApplyReport, CrashReport, StatusReport } from '../api/control-plane-port.ts';
 import { resourceUrl } from '../api/resource-path.ts';
-import { KINDS } from '../model/objects.ts';
-import type { Deployment, Event, Kind, KindDescription, KubernetesObject, Pod } from '../model/objects.ts';
+import type { Deployment, Event, KubernetesObject, Pod } from '../model/objects.ts';
 import type { CliContext } from './cli-context.ts';
-import { CliError, EXIT_CODE, EXIT_CODES_HELP } from './cli-error.ts';
-import { clientOf, COXSWAIN, formatOption, printJson } from './command-parts.ts';
-import type { Format } from './command-parts.ts';
+import { CliError, EXIT_CODE } from './cli-error.ts';
+import {
+  clientOf,
+  COXSWAIN,
+  describe,
+  describeByName,
+  EXIT_CODES,
+  formatOption,
+  nameOfKind,
+  namespaceOption,
+  nowOf,
+  printJson,
+  wholeNumber,
+} from './command-parts.ts';
+import type { Format, Listing } from './command-parts.ts';
 import { headOf, rowOf } from './object-columns.ts';
 import { addPlanCommands } from './plan-commands.ts';
 import { printLogs } from './pod-logs.ts';
+import { addRolloutCommands } from './rollout-commands.ts';
 import { prepareProgram } from './run-program.ts';
 import { formatProblem, formatStatus } from './status-view.ts';
 import { formatAge, formatTable } from './text-table.ts';
-
-const EXIT_CODES = `\n${EXIT_CODES_HELP}`;
-
-interface Listing<T> {
-  readonly items: readonly T[];
-}
 
 /** Adds the commands to `program`. Call it before parsing; end with `runProgram`. */
 export function addClientCommands(program: Command, context: CliContext): void {
@@ -30,6 +35,7 @@ export function addClientCommands(program: Command, context: CliContext): void {
   addStatus(program, context);
   addPlanCommands(program, context);
   addScale(program, context);
+  addRolloutCommands(program, context);
   addLogs(program, context);
   addEvents(program, context);
   addGet(program, context);
@@ -204,44 +210,8 @@ function addApply(program: Command, context: CliContext): void {
     });
 }
 
-function namespaceOption(): Option {
-  return new Option('-n, --namespace <name>', 'the namespace').default('default');
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) throw new InvalidArgumentError('It must be a whole number.');
-  return value;
-}
-
 function colorsOf({ hasColor, isTty }: CliContext): ReturnType<typeof pc.createColors> {
   return pc.createColors(hasColor ?? isTty);
-}
-
-function nowOf({ now }: CliContext): Date {
-  return now?.() ?? new Date();
-}
-
-function describe(kind: Kind): KindDescription {
-  return describeByName(kind);
-}
-
-function describeByName(name: string): KindDescription {
-  const wanted = name.toLowerCase();
-  const found = KINDS.find(
-    ({ kind, plural, shortNames }) => kind.toLowerCase() === wanted || plural === wanted || shortNames.includes(wanted),
-  );
-  if (found === undefined)
-    throw new CliError(EXIT_CODE.usage, `there is no kind ${name}; there are ${KINDS.map(({ plural }) => plural).join(', ')}`);
-  return found;
-}
-
-/** "deployment/acts" or "acts" -> "acts". */
-function nameOfKind(text: string, kind: Kind): string {
-  const [prefix = '', name] = text.split('/', 2);
-  if (name === undefined) return prefix;
-  if (describeByName(prefix).kind !== kind) throw new CliError(EXIT_CODE.usage, `${text} is not a ${kind.toLowerCase()}`);
-  return name;
 }
 
 function sortByName<T extends KubernetesObject>(objects: readonly T[]): readonly T[] {

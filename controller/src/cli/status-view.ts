@@ -72,7 +72,9 @@ function formatProblems(status: StatusReport, deployments: readonly Deployment[]
   const conditions = [
     ...status.conditions.filter(isBad).map((condition) => formatCondition('control plane', condition)),
     ...deployments.flatMap(({ kind, metadata, status: own }) =>
-      (own?.conditions ?? []).filter(isBad).map((condition) => formatCondition(formatReference(kind, metadata), condition)),
+      (own?.conditions ?? [])
+        .filter((condition) => isBad(condition) || isUnderWay(condition))
+        .map((condition) => formatCondition(formatReference(kind, metadata), condition)),
     ),
   ];
   return [
@@ -93,6 +95,11 @@ function isBad({ type, status }: Condition): boolean {
   return BAD_WHEN_TRUE.has(type) ? status !== 'False' : status !== 'True';
 }
 
+/** A rollout that is not done: how far it is, and what holds it up. */
+function isUnderWay({ type, reason }: Condition): boolean {
+  return type === 'Progressing' && reason === 'ReplicaSetUpdated';
+}
+
 function formatCondition(resource: string, { type, status, reason, message }: Condition): string {
-  return `${resource}: ${type}=${status}${reason === undefined ? '' : `, ${reason}`}${message === undefined ? '' : `: ${message}`}`;
+  return `${resource}: ${type}=${status}${reason === undefined ? '' : `, ${reason}`}${message === undefined ? '' : `: ${message.replaceAll('\n', '\n    ')}`}`;
 }

@@ -118,6 +118,23 @@ describe('ManifestApplier', () => {
     expect(web().spec.replicas).to.equal(5);
   });
 
+  it('an image set over the API survives an edit of something else, over a restart too, and ends with an edit of the template', async () => {
+    const image = (): string | undefined => web().spec.template.spec.containers[0]?.image;
+    await applier.apply(snapshot({ 'web.yaml': [labelled(2, 'a')] }));
+    const { template } = web().spec;
+    const containers = template.spec.containers.map((container) => ({ ...container, image: 'web:9' }));
+    store.update({ ...web(), spec: { ...web().spec, template: { ...template, spec: { ...template.spec, containers } } } });
+    await applier.apply(snapshot({ 'web.yaml': [labelled(2, 'b')] }));
+    expect(image()).to.equal('web:9');
+    await restart();
+    await applier.apply(snapshot({ 'moved.yaml': [labelled(2, 'b')] }));
+    expect(image()).to.equal('web:9');
+    const declared = labelled(2, 'b');
+    const edited = { ...declared.spec.template, metadata: { ...declared.spec.template.metadata, annotations: { edited: 'yes' } } };
+    await applier.apply(snapshot({ 'web.yaml': [{ ...declared, spec: { ...declared.spec, template: edited } }] }));
+    expect(image()).to.equal('web:latest');
+  });
+
   it('an edit of the replicas ends a scale', async () => {
     await applier.apply(snapshot({ 'web.yaml': [deployment('web', 2)] }));
     scale(5);

@@ -63,6 +63,54 @@ describe('a declared object in the store', () => {
     });
   }
 
+  const overrides: readonly { name: string; text: string; image: string; paused: boolean | undefined; cause: string | undefined }[] = [
+    {
+      name: 'an image and a pause set over the API stand while the manifest says the same',
+      text: DEPLOYMENT,
+      image: 'web:9',
+      paused: true,
+      cause: 'by hand',
+    },
+    {
+      name: 'they stand when something else in the manifest changes',
+      text: edit(DEPLOYMENT, 'replicas: 2', 'replicas: 3'),
+      image: 'web:9',
+      paused: true,
+      cause: 'by hand',
+    },
+    {
+      name: 'another template in the manifest wins, and leaves a pause',
+      text: edit(DEPLOYMENT, 'web:1', 'web:2'),
+      image: 'web:2',
+      paused: true,
+      cause: undefined,
+    },
+    {
+      name: 'another word on pausing in the manifest wins, and leaves the template',
+      text: edit(DEPLOYMENT, 'replicas: 2', 'replicas: 2\n  paused: false'),
+      image: 'web:9',
+      paused: false,
+      cause: 'by hand',
+    },
+  ];
+  for (const { name, text, image, paused, cause } of overrides) {
+    it(name, () => {
+      const declared = deployment();
+      const stored = storedObject({ object: declared, file: 'web.yaml' }, undefined) as Deployment;
+      const { template } = stored.spec;
+      const containers = template.spec.containers.map((container) => ({ ...container, image: 'web:9' }));
+      const changed: Deployment = {
+        ...stored,
+        metadata: { ...stored.metadata, annotations: { ...stored.metadata.annotations, [ANNOTATION.changeCause]: 'by hand' } },
+        spec: { ...stored.spec, paused: true, template: { ...template, spec: { ...template.spec, containers } } },
+      };
+      const next = storedObject({ object: deployment(text), file: 'web.yaml' }, changed, declared) as Deployment;
+      expect(next.spec.template.spec.containers[0]?.image).to.equal(image);
+      expect(next.spec.paused).to.equal(paused);
+      expect(next.metadata.annotations?.[ANNOTATION.changeCause]).to.equal(cause);
+    });
+  }
+
   it('an annotation or label that is declared no more goes; those of Coxswain and kubectl stay', () => {
     const labelled = deployment(edit(DEPLOYMENT, 'name: web\nspec', 'name: web\n  labels: {a: b}\n  annotations: {note: x}\nspec'));
     const first = storedObject({ object: labelled, file: 'web.yaml' }, undefined);
