@@ -65,7 +65,7 @@ export function assembleControlParts(options: ControlPartsOptions, outside: Outs
   const { runtime, store, link, hostFiles } = outside;
   const wallNow = (): number => Date.now();
   const events = new EventRecorder(store, wallNow);
-  const observer = new Observer({ runtime, instance, callTimeoutMs: CONTROL_LIMITS.callTimeoutMs, logger, onEvent: () => loop.wake() });
+  const observer = new Observer({ runtime, instance, callTimeoutMs: CONTROL_LIMITS.lookTimeoutMs, logger, onEvent: () => loop.wake() });
   const prober = new Prober({
     runtime,
     signal,

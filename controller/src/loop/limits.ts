@@ -5,7 +5,7 @@ export const CONTROL_LIMITS = {
   /** One operation. */
   callTimeoutMs: 30_000,
   /** One look at the engine, all its calls together: then another one is begun, on new connections. */
-  lookTimeoutMs: 10_000,
+  lookTimeoutMs: 5_000,
   /** A pass waits this long for a look; then it goes on with what was seen last. */
   lookPatienceMs: 2_000,
   pullTimeoutMs: 600_000,

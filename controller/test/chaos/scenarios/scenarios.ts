@@ -2,6 +2,7 @@
 import type { ChaosScenario } from '../scenario.ts';
 import { controlPlaneKilled } from './control-plane-killed.ts';
 import { engineEnded, engineEndedLiveRestore } from './engine-ended.ts';
+import { ENGINE_FAULTS } from './engine-faults.ts';
 import { ingressKilled, ingressRestarted } from './ingress-killed.ts';
 
 export const SCENARIOS: readonly ChaosScenario[] = [
@@ -10,4 +11,5 @@ export const SCENARIOS: readonly ChaosScenario[] = [
   ingressRestarted,
   engineEndedLiveRestore,
   engineEnded,
+  ...ENGINE_FAULTS,
 ];
