@@ -79,7 +79,9 @@ async function run(settings: Settings): Promise<void> {
   ]);
   const logger = await makeLogger(settings, 'control-plane');
   try {
-    await runControlPlane({ ...(await controlPlaneOptions(settings, logger)), teardown: 'none' });
+    const onStep = settings.killAtFile === undefined ? undefined : (await import('./loop/kill-at-step.ts')).killAtStep(settings.killAtFile);
+    const options = await controlPlaneOptions(settings, logger);
+    await runControlPlane({ ...options, teardown: 'none', ...(onStep !== undefined && { onStep }) });
   } catch (error) {
     tellFatal(logger, error);
     exitWith(error instanceof InstanceLocked ? EXIT_FATAL : 1);

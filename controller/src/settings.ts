@@ -13,6 +13,8 @@ export interface Settings {
   readonly isPrivilegedAllowed: boolean;
   /** The repository: where sources, images and manifests are. */
   readonly repositoryDir: string;
+  /** Fault injection, for tests only: see loop/kill-at-step.ts. */
+  readonly killAtFile?: string;
 }
 
 /** The settings as an environment: daemons start in another directory, where a relative path would mean something else. */
@@ -63,6 +65,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
   if (!dockerHost.startsWith('unix:///')) problems.push(`DOCKER_HOST: expected unix://PATH (one host, one engine), found "${dockerHost}"`);
   const logLevel = get('LOG_LEVEL', 'info');
   if (!LEVELS.includes(logLevel)) problems.push(`LOG_LEVEL: expected one of ${LEVELS.join(', ')}, found "${logLevel}"`);
+  const killAtFile = get('COXSWAIN_KILL_AT_FILE', '');
   if (problems.length > 0) throw new SettingsError(problems.join('\n'));
   return {
     home: directory('COXSWAIN_HOME', join(repositoryDir, '.coxswain')),
@@ -75,5 +78,6 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     isHostPathAllowed: get('COXSWAIN_ALLOW_HOST_PATH', '') === 'true',
     isPrivilegedAllowed: get('COXSWAIN_ALLOW_PRIVILEGED', '') === 'true',
     repositoryDir,
+    ...(killAtFile !== '' && { killAtFile }),
   };
 }

@@ -9,6 +9,7 @@ import type { Server } from 'node:net';
 import type { Logger } from 'pino';
 import { startApiServer } from '../api/api-server.ts';
 import { nodeHostFiles } from '../execute/host-files.ts';
+import type { HostFiles } from '../execute/host-files.ts';
 import { ManifestDirectory } from '../manifest/manifest-directory.ts';
 import { readManifestSchemas } from '../manifest/manifest-schemas.ts';
 import type { ManifestSchemas } from '../manifest/manifest-schemas.ts';
@@ -19,6 +20,7 @@ import type { ContainerRuntime, EngineDescription } from '../runtime/container-r
 import { ObjectStore } from '../state/object-store.ts';
 import { generatePassword } from '../state/secret-files.ts';
 import { nodeFileSystem } from '../state/state-file-system.ts';
+import type { StateFileSystem } from '../state/state-file-system.ts';
 import type { StateReport } from '../state/state-files.ts';
 import { assembleControlParts, saveCounts } from './control-parts.ts';
 import type { ControlParts } from './control-parts.ts';
@@ -26,6 +28,8 @@ import { ControlPlanePortImplementation } from './control-plane-port-implementat
 import { lockInstance } from './instance-lock.ts';
 import { CONTROL_LIMITS } from './limits.ts';
 import { monotonicNow } from './monotonic.ts';
+import { stepped, steppedFileSystem, steppedHostFiles, steppedRuntime } from './steps.ts';
+import type { OnStep } from './steps.ts';
 
 export interface ControlPlaneOptions {
   readonly runtime: ContainerRuntime;
@@ -39,6 +43,8 @@ export interface ControlPlaneOptions {
   readonly isPrivilegedAllowed: boolean;
   readonly logger: Logger;
   readonly signal: AbortSignal;
+  /** Told of every effect on the outside: fault injection only. */
+  readonly onStep?: OnStep;
 }
 
 /** Everything that runs, for the port of the API. */
@@ -72,10 +78,11 @@ export async function runControlPlane(options: ControlPlaneOptions): Promise<voi
   const running = AbortSignal.any([signal, stopping.signal]);
   setMaxListeners(0, running);
   const closers: (() => Promise<unknown>)[] = [() => closeLock(lock)];
+  const ports = outsideOf(options);
   try {
-    const { store, reports } = await ObjectStore.open({ directory: join(home, 'state'), logger });
+    const { store, reports } = await ObjectStore.open({ directory: join(home, 'state'), logger, fileSystem: ports.stateFiles });
     closers.push(() => store.close());
-    const parts = assemble(options, engine, store, reports, running);
+    const parts = assemble(options, ports, { engine, store, stateReports: reports, signal: running });
     const watching = parts.observer.watch(running);
     closers.push(
       () => Promise.allSettled([watching]),
@@ -122,22 +129,40 @@ function endWhenGone({ options, loop, observer }: ControlPlaneParts, stopping: A
   });
 }
 
+interface Outside {
+  readonly runtime: ContainerRuntime;
+  readonly hostFiles: HostFiles;
+  readonly secretFiles: StateFileSystem;
+  readonly stateFiles: StateFileSystem;
+}
+
+/** What the control plane acts on. */
+function outsideOf({ runtime, onStep }: ControlPlaneOptions): Outside {
+  const plain = { runtime, hostFiles: nodeHostFiles, secretFiles: nodeFileSystem, stateFiles: nodeFileSystem };
+  if (onStep === undefined) return plain;
+  return {
+    runtime: steppedRuntime(runtime, onStep),
+    hostFiles: steppedHostFiles(nodeHostFiles, onStep),
+    secretFiles: steppedFileSystem(nodeFileSystem, 'secret', onStep),
+    stateFiles: steppedFileSystem(nodeFileSystem, 'state', onStep),
+  };
+}
+
 function assemble(
   options: ControlPlaneOptions,
-  engine: EngineDescription,
-  store: ObjectStore,
-  stateReports: readonly StateReport[],
-  signal: AbortSignal,
+  { runtime, hostFiles, secretFiles }: Outside,
+  { engine, store, stateReports, signal }: Pick<ControlPlaneParts, 'engine' | 'store' | 'stateReports'> & { readonly signal: AbortSignal },
 ): ControlPlaneParts {
-  const { runtime, instance, home, logger, teardown } = options;
+  const { instance, home, logger, teardown, onStep } = options;
+  const link = new IngressLink({ socketPath: join(home, 'ingress.sock'), logger, signal });
   const parts = assembleControlParts(
     { instance, home, teardown, logger, signal },
     {
       runtime,
       store,
-      link: new IngressLink({ socketPath: join(home, 'ingress.sock'), logger, signal }),
-      hostFiles: nodeHostFiles,
-      secretFiles: nodeFileSystem,
+      link: onStep === undefined ? link : stepped(link, { publish: 'publish' }, onStep),
+      hostFiles,
+      secretFiles,
       generatePassword,
       bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
     },
@@ -150,7 +175,8 @@ function assemble(
 
 /** The first snapshot is taken before the first pass: what runs is compared with what is declared, not with nothing. */
 async function takeManifests(parts: ControlPlaneParts): Promise<void> {
-  const { manifests, applier, loop, options, observer } = parts;
+  const { manifests, loop, options, observer } = parts;
+  const applier = options.onStep === undefined ? parts.applier : stepped(parts.applier, { apply: 'apply manifests' }, options.onStep);
   await observer.refresh([], AbortSignal.timeout(CONTROL_LIMITS.callTimeoutMs));
   await applier.apply(await manifests.readNow());
   let last = Promise.resolve();

@@ -75,3 +75,39 @@ spec:
   defaultBackend: {service: {name: web, port: {number: 8080}}}
 `;
 }
+
+/** A second application, in a namespace of its own. */
+export const SIDE_MANIFEST = `apiVersion: v1
+kind: Namespace
+metadata: {name: side}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: side, namespace: side}
+data: {greeting: hello}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: side, namespace: side}
+spec:
+  replicas: 1
+  selector: {matchLabels: {app: side}}
+  template:
+    metadata: {labels: {app: side}}
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers:
+        - name: side
+          image: ${TEST_IMAGE}
+          imagePullPolicy: IfNotPresent
+          command: [sh, -c, "trap 'exit 0' TERM; sleep 1000000 & wait"]
+          volumeMounts: [{name: config, mountPath: /config}]
+      volumes: [{name: config, configMap: {name: side}}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: side, namespace: side}
+spec:
+  selector: {app: side}
+  ports: [{port: 8080}]
+`;

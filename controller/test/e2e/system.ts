@@ -122,10 +122,12 @@ export class System {
     return Number(readFileSync(join(this.home, `${name}.pid`), 'utf8'));
   }
 
-  /** GET of the control plane's API, without starting a process for it. */
-  api<T>(path: string): Promise<T> {
+  /** The control plane's API, without starting a process for it. A body is sent as a merge patch. */
+  api<T>(path: string, method = 'GET', body?: unknown): Promise<T> {
     return new Promise((resolve, reject) => {
-      const call = request({ socketPath: join(this.home, 'api.sock'), path, agent: false, timeout: 15_000 }, (response) => {
+      const headers = body === undefined ? {} : { 'Content-Type': 'application/merge-patch+json' };
+      const options = { socketPath: join(this.home, 'api.sock'), path, method, headers, agent: false, timeout: 15_000 };
+      const call = request(options, (response) => {
         const chunks: Buffer[] = [];
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
         response.on('error', reject);
@@ -137,7 +139,7 @@ export class System {
       });
       call.on('timeout', () => call.destroy(new Error(`${path}: no answer within 15 s`)));
       call.on('error', reject);
-      call.end();
+      call.end(body === undefined ? undefined : JSON.stringify(body));
     });
   }
 

@@ -4,9 +4,11 @@ import { controlPlaneKilled } from './control-plane-killed.ts';
 import { engineEnded, engineEndedLiveRestore } from './engine-ended.ts';
 import { ENGINE_FAULTS } from './engine-faults.ts';
 import { ingressKilled, ingressRestarted } from './ingress-killed.ts';
+import { killedAtEveryStep } from './killed-at-every-step.ts';
 
 export const SCENARIOS: readonly ChaosScenario[] = [
   controlPlaneKilled,
+  killedAtEveryStep,
   ingressKilled,
   ingressRestarted,
   engineEndedLiveRestore,
