@@ -30,6 +30,11 @@ export async function ensureTestImage(socketPath: string): Promise<void> {
   if (lastLine.includes('"errorDetail"')) throw new Error(`import of ${TEST_IMAGE}: ${lastLine}`);
 }
 
+/** The file system of the image as a tar: for a registry of a test's own. */
+export function busyboxTar(): Buffer {
+  return makeBusyboxTar(findBusybox());
+}
+
 export function findBusybox(): string {
   const present = BUSYBOX_PATHS.find(existsSync);
   if (present !== undefined) return present;
