@@ -10,6 +10,11 @@ const LEAST_MEMORY_BYTES = 6 * 2 ** 20;
 
 export function* checkPodSpec(spec: PodSpec, path: readonly PathStep[]): Iterable<Finding> {
   yield* checkDuplicates(spec.volumes ?? [], (volume) => volume.name, [...path, 'volumes'], 'name');
+  for (const [index, { emptyDir }] of (spec.volumes ?? []).entries()) {
+    if (emptyDir?.sizeLimit === undefined || emptyDir.medium === 'Memory') continue;
+    const message = 'Kubernetes knows this field, Coxswain ignores it: Docker limits no volume on disk; medium: Memory is limited';
+    yield { code: 'IgnoredField', path: [...path, 'volumes', index, 'emptyDir', 'sizeLimit'], message };
+  }
   for (const [index, container] of spec.containers.entries()) {
     yield* checkContainer(container, spec, [...path, 'containers', index]);
   }

@@ -186,7 +186,6 @@ export interface PodSpec {
     readonly runAsUser?: number;
     readonly runAsGroup?: number;
     readonly runAsNonRoot?: boolean;
-    readonly fsGroup?: number;
   };
   readonly nodeName?: string;
 }

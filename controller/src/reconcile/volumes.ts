@@ -65,8 +65,10 @@ export function filesOf(world: World, pod: Pod, volume: Volume): VolumeFiles {
   const mode = source?.defaultMode ?? 0o644;
   const contents = contentsOf(world, pod, volume);
   const items: readonly KeyToPath[] = source?.items ?? Object.keys(contents).map((key) => ({ key, path: key }));
-  const files = items.map((item) => {
+  const files = items.flatMap((item) => {
     const contentBase64 = contents[item.key];
+    // What is optional is so with each of its keys.
+    if (contentBase64 === undefined && source?.optional === true) return [];
     if (contentBase64 === undefined) throw new Unresolved(`volume "${volume.name}": there is no key "${item.key}"`);
     return { path: item.path, contentBase64, mode: item.mode ?? mode };
   });
