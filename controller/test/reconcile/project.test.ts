@@ -1,6 +1,7 @@
 /** What project() foretells is what happens: on the simulated host, where everything goes well from then on. */
 import { expect } from 'chai';
 import fc from 'fast-check';
+import type { Deployment } from '../../src/model/objects.ts';
 import { formatPlannedOperation } from '../../src/model/operation.ts';
 import type { Operation } from '../../src/model/operation.ts';
 import { project } from '../../src/reconcile/project.ts';
@@ -106,6 +107,19 @@ describe('project', () => {
     host.nowMs += 100;
     const verbs = project(host.world()).steps.flatMap(({ operations }) => operations.map(({ verb }) => verb));
     expect(verbs).to.deep.equal(['CreateContainer', 'StartContainer', 'SaveLogs', 'RemoveContainer']);
+  });
+
+  it('waits until new pods have been ready for minReadySeconds', () => {
+    const careful = (image: string): Deployment => {
+      const deployment = makeDeployment({ image, maxSurge: 1, maxUnavailable: 0 });
+      return { ...deployment, spec: { ...deployment.spec, minReadySeconds: 5 } };
+    };
+    const host = new SimulatedHost().declare(careful('web:1'), makeService(), makeIngress()).run(20_000);
+    host.declare(careful('web:2'));
+    const projection = project(host.world());
+    expect(projection.isComplete).to.equal(true);
+    const verbs = projection.steps.flatMap(({ operations }) => operations.map(({ verb }) => verb));
+    expect(verbs).to.deep.equal(['CreateContainer', 'StartContainer', 'StopContainer', 'SaveLogs', 'RemoveContainer']);
   });
 
   it('is cut where it would go on for long, and says so', () => {
