@@ -7,6 +7,7 @@ import type { ControlPlaneErrorCode } from './control-plane-port.ts';
 
 export type StatusReason =
   | 'BadRequest'
+  | 'Forbidden'
   | 'NotFound'
   | 'AlreadyExists'
   | 'Conflict'
@@ -20,6 +21,7 @@ export type StatusReason =
 
 const CODE: Readonly<Record<StatusReason, number>> = {
   BadRequest: 400,
+  Forbidden: 403,
   NotFound: 404,
   MethodNotAllowed: 405,
   AlreadyExists: 409,

@@ -6,6 +6,7 @@ import type { ObjectStore, Preconditions } from '../state/object-store.ts';
 import { StoreError } from '../state/store-error.ts';
 import { ApiError, groupOf, invalid, notFound } from './api-error.ts';
 import type { ControlPlanePort } from './control-plane-port.ts';
+import { checkNamespaceDeletion, propagationIn } from './deletion.ts';
 import { selectObjects } from './object-selector.ts';
 import { applyMergePatch, isJsonObject, readJsonBody, readJsonObject } from './request-body.ts';
 import type { JsonObject } from './request-body.ts';
@@ -133,17 +134,21 @@ async function replace(
 }
 
 async function answerDelete(context: ParameterizedContext, path: ResourcePath, store: ObjectStore): Promise<void> {
-  const { description } = path;
-  const preconditions = preconditionsIn(await readJsonBody(context.req));
+  const { kind } = path.description;
+  const options = await readJsonBody(context.req);
+  const preconditions = preconditionsIn(options);
+  const propagation = propagationIn(context, options);
   find(store, path);
-  if (description.kind === 'Pod') {
-    // Its container is stopped in order first; then the loop removes the object.
-    context.body = store.markDeleted('Pod', keyOfPath(path), preconditions);
+  if (kind === 'Namespace') checkNamespaceDeletion(store, path.name ?? '');
+  if (kind === 'Pod' || kind === 'Namespace' || (kind === 'Deployment' && propagation === 'Foreground')) {
+    // What has containers under it ends in order first; then the loop removes the object.
+    context.body = store.markDeleted(kind, keyOfPath(path), preconditions);
+    if (kind !== 'Pod') await saved(store);
     return;
   }
-  const { metadata } = store.delete(description.kind, keyOfPath(path), preconditions);
+  const { metadata } = store.delete(kind, keyOfPath(path), preconditions);
   await saved(store);
-  const details = { name: metadata.name, group: groupOf(description), kind: description.plural, uid: metadata.uid };
+  const details = { name: metadata.name, group: groupOf(path.description), kind: path.description.plural, uid: metadata.uid };
   context.body = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details };
 }
 

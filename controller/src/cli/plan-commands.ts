@@ -84,10 +84,10 @@ function readFiles(path: string): readonly ManifestText[] {
 
 function formatPlan({ changes, operations, waits, following }: PlanReport): string {
   const lines = [...stepLines({ changes, operations }), ...waits.map(waitLine)];
-  const now = lines.length === 0 ? ['nothing to do: everything is as declared'] : lines;
-  if (following === undefined) return toText(now);
-  const isAll = following.steps.length === 0 && following.isComplete;
-  return toText([...now, ...(isAll ? [] : ['', 'then, if all goes well:', ...projectionLines(following)])]);
+  const isEnd = following === undefined || (following.steps.length === 0 && following.isComplete);
+  const nothing = isEnd ? 'nothing to do: everything is as declared' : 'nothing to do at this moment: what was begun is under way';
+  const now = lines.length === 0 ? [nothing] : lines;
+  return toText(isEnd ? now : [...now, '', 'then, if all goes well:', ...projectionLines(following)]);
 }
 
 function formatDiff({ objects, conditions, plan }: DiffReport): string {

@@ -19,7 +19,7 @@ import { findSavedLog, logFileName } from '../execute/save-logs.ts';
 import { formatPath } from '../manifest/finding.ts';
 import { isWarningCode, readObject } from '../manifest/parse-manifests.ts';
 import { isDeclarableKind } from '../manifest/manifest-schemas.ts';
-import { ANNOTATION, LABEL } from '../model/annotations.ts';
+import { ANNOTATION } from '../model/annotations.ts';
 import type { Condition, KubernetesObject, ObjectKey, Pod } from '../model/objects.ts';
 import type { FromIngress } from '../model/endpoint-table.ts';
 import { deploymentKeyOf } from '../reconcile/owner.ts';
@@ -167,16 +167,6 @@ export class ControlPlanePortImplementation implements ControlPlanePort {
     return findings
       .filter(({ code }) => !isWarningCode(code))
       .map(({ path, message }) => (path.length === 0 ? message : `${formatPath(path)}: ${message}`));
-  }
-
-  /** A claim is bound when its volume exists; said here because no reconciler looks at claims otherwise. */
-  noteClaims(): void {
-    const { store, observer } = this.#parts;
-    for (const claim of store.list('PersistentVolumeClaim').values()) {
-      const isBound = [...observer.volumes.values()].some(({ labels }) => labels[LABEL.claim] === claim.metadata.name);
-      const phase = isBound ? 'Bound' : 'Pending';
-      if (claim.status?.phase !== phase) store.updateStatus({ ...claim, status: { phase } });
-    }
   }
 
   get #dryRun(): DryRunParts {

@@ -104,12 +104,11 @@ export async function runControlPlane(options: ControlPlaneOptions): Promise<voi
 
 /** Manifests, API and counts, for as long as the signal lasts. Returns what ends them. */
 async function serve(parts: ControlPlaneParts, signal: AbortSignal): Promise<() => Promise<unknown>> {
-  const { options, store, loop, autoscaling } = parts;
+  const { options, store, autoscaling } = parts;
   const { logger, version, home } = options;
   await takeManifests(parts);
   const port = new ControlPlanePortImplementation(parts);
   const api = await startApiServer({ store, port, logger, version, socketPath: join(home, 'api.sock') });
-  loop.bus.on('pass', () => port.noteClaims());
   const saving = saveCounts(parts, signal);
   return async () => {
     await api.close();

@@ -9,6 +9,7 @@ import type { PreviewedObject } from '../manifest/preview-application.ts';
 import { formatReference } from '../model/objects.ts';
 import type { ObservedImage } from '../model/observed.ts';
 import { formatPlannedOperation } from '../model/operation.ts';
+import type { Operation } from '../model/operation.ts';
 import { project } from '../reconcile/project.ts';
 import type { ProjectedStep, Projection } from '../reconcile/project.ts';
 import { reconcile } from '../reconcile/reconcile.ts';
@@ -33,7 +34,7 @@ const ENGINE_AWAY = { resource: 'engine', text: 'it does not answer: nothing is 
 /** What the next pass does; with `all` also what follows. */
 export async function planNow({ loop, applier, runtime }: DryRunParts, all: boolean, signal: AbortSignal): Promise<PlanReport> {
   const declaredPods = declaredPodsOf(applier.applied);
-  const world = await worldOf(loop, runtime, undefined, declaredPods, signal);
+  const { world, underway } = await worldOf(loop, runtime, undefined, declaredPods, signal);
   const { changes, operations, waits } = reconcile(world);
   const { isEngineReachable } = loop.statistics;
   const shown = operations.map((operation) => ({ ...reportOf(operation), text: formatPlannedOperation(operation, new Map()) }));
@@ -43,7 +44,7 @@ export async function planNow({ loop, applier, runtime }: DryRunParts, all: bool
     waits: [...(isEngineReachable ? [] : [ENGINE_AWAY]), ...waits.map(({ resource, text }) => ({ resource, text }))],
   };
   if (!all) return next;
-  const projection = project(world, { underway: loop.underway, declaredPods });
+  const projection = project(world, { underway, declaredPods });
   const following = reportProjection(projection);
   return { ...next, following: { ...following, steps: following.steps.slice(1) } };
 }
@@ -60,9 +61,9 @@ export async function diffManifests(parts: DryRunParts, { files, prune }: DiffRe
     isPruneConfirmed: prune,
     timestamp: new Date(before.wallMs).toISOString(),
   });
-  const world = await worldOf(loop, runtime, preview.maps, preview.declaredPods, signal);
+  const { world, underway } = await worldOf(loop, runtime, preview.maps, preview.declaredPods, signal);
   const isRemovalAllowed = preview.conditions.length === 0;
-  const projection = project({ ...world, isRemovalAllowed }, { underway: loop.underway, declaredPods: preview.declaredPods });
+  const projection = project({ ...world, isRemovalAllowed }, { underway, declaredPods: preview.declaredPods });
   return {
     errors,
     warnings,
@@ -79,7 +80,7 @@ async function worldOf(
   objects: World['objects'] | undefined,
   declaredPods: World['objects']['Pod'],
   signal: AbortSignal,
-): Promise<World> {
+): Promise<{ readonly world: World; readonly underway: readonly Operation[] }> {
   const { Deployment, Pod } = objects ?? loop.dryRunWorld(new Map()).objects;
   // Pods that come in the place of those there now may name other images.
   const unknown = [...loop.unknownImages({ Deployment, Pod }), ...loop.unknownImages({ Deployment: new Map(), Pod: declaredPods })];
@@ -89,7 +90,8 @@ async function worldOf(
     if (id !== undefined) images.set(reference, id);
   }
   const world = loop.dryRunWorld(images);
-  return objects === undefined ? world : { ...world, objects };
+  // Both of the same instant: what ends between two looks would be neither busy nor done.
+  return { world: objects === undefined ? world : { ...world, objects }, underway: loop.underway };
 }
 
 /** A reference the engine refuses, or an engine that does not answer: the image is not known to be there, as for the loop. */

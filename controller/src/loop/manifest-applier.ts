@@ -145,7 +145,8 @@ export class ManifestApplier {
     const existing = store.get(object.kind, keyOf(object));
     if (existing === undefined) return false;
     events.about(existing, 'Normal', 'Undeclared', 'Deleted: no manifest declares it any more');
-    if (object.kind === 'Pod') store.markDeleted('Pod', keyOf(object));
+    // What has others in or under it ends first; the loop deletes it then.
+    if (object.kind === 'Pod' || object.kind === 'Namespace') store.markDeleted(object.kind, keyOf(object));
     else store.delete(object.kind, keyOf(object));
     return true;
   }

@@ -2,7 +2,7 @@
 import { ANNOTATION } from '../model/annotations.ts';
 import type { DeclarableObject, StringMap } from '../model/objects.ts';
 import { parseDurationMs } from '../reconcile/duration.ts';
-import { parseDependsOn, parseGeneratedKeys, parseIpv4, parsePathList, parsePortRange } from './annotation-values.ts';
+import { parseDependsOn, parseGeneratedKeys, parseIpv4, parsePathList, parsePortRange } from '../model/annotation-values.ts';
 import { describeFound, suggest } from './finding.ts';
 import type { Finding } from './finding.ts';
 import type { PathStep } from './yaml-documents.ts';
@@ -51,6 +51,7 @@ export const WRITTEN_ANNOTATIONS: readonly string[] = [
   ANNOTATION.declaredReplicas,
   ANNOTATION.hostPort,
   ANNOTATION.configDigest,
+  ANNOTATION.implicit,
 ];
 
 export function* checkAnnotations(object: DeclarableObject): Iterable<Finding> {

@@ -6,7 +6,7 @@ import { ANNOTATION } from '../model/annotations.ts';
 import type { DeclarableObject, Deployment, ObjectMeta, Pod, PodTemplateSpec, Secret, StringMap } from '../model/objects.ts';
 import { canonicalJson, digestUid } from '../reconcile/digest.ts';
 import { deepEqual } from '../state/deep-equal.ts';
-import { parseGeneratedKeys } from './annotation-values.ts';
+import { parseGeneratedKeys } from '../model/annotation-values.ts';
 import type { AppliedObject } from './decide-application.ts';
 
 /** Annotations on stored objects that no manifest declares, and that applying one leaves alone. */

@@ -5,7 +5,7 @@
 import { ANNOTATION } from '../model/annotations.ts';
 import { formatReference } from '../model/objects.ts';
 import type { Deployment, ObjectMeta } from '../model/objects.ts';
-import { parseDependsOn } from './annotation-values.ts';
+import { parseDependsOn } from '../model/annotation-values.ts';
 import type { Finding } from './finding.ts';
 import type { PathStep } from './yaml-documents.ts';
 

@@ -55,7 +55,8 @@ export function previewApplication(
     const existing = find(object);
     if (existing === undefined) continue;
     objects.push({ before: existing, after: undefined, source: file });
-    if (object.kind === 'Pod') maps.get('Pod')?.set(keyOf(object), markedDeleted(existing, options.timestamp));
+    if (object.kind === 'Pod' || object.kind === 'Namespace')
+      maps.get(object.kind)?.set(keyOf(object), markedDeleted(existing, options.timestamp));
     else maps.get(object.kind)?.delete(keyOf(object));
   }
   return {

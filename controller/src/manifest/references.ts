@@ -1,7 +1,7 @@
 /** Which other objects an object names, where it says so, and what it needs of them. */
 import { ANNOTATION } from '../model/annotations.ts';
 import type { DeclarableObject, IngressBackend, PodSpec } from '../model/objects.ts';
-import { parseDependsOn } from './annotation-values.ts';
+import { parseDependsOn } from '../model/annotation-values.ts';
 import type { PathStep } from './yaml-documents.ts';
 
 export interface Reference {

@@ -16,8 +16,8 @@ import type {
 } from '../model/objects.ts';
 import { formatReference } from '../model/objects.ts';
 import { matchesLabels, matchesSelector } from '../reconcile/selector.ts';
-import { parseGeneratedKeys, parseIpv4, parsePortRange } from './annotation-values.ts';
-import type { PortRange } from './annotation-values.ts';
+import { parseGeneratedKeys, parseIpv4, parsePortRange } from '../model/annotation-values.ts';
+import type { PortRange } from '../model/annotation-values.ts';
 import { findDependencyCycles } from './dependency-cycles.ts';
 import { describeFound, suggest } from './finding.ts';
 import type { Finding } from './finding.ts';

@@ -28,6 +28,8 @@ export const ANNOTATION = {
   hostPort: `${PREFIX}/host-port`,
   /** On every object from the manifests directory: the file it came from, relative to that directory. */
   source: `${PREFIX}/source`,
+  /** "true" on a Namespace that nobody declared: it is there because something is in it. */
+  implicit: `${PREFIX}/implicit`,
   /** On a Deployment: `spec.replicas` as its manifest last said it, so that a scale is not undone by an unchanged manifest. */
   declaredReplicas: `${PREFIX}/declared-replicas`,
   /** On a ReplicaSet and its pods: the digest of the ConfigMap and Secret content they were made for. */

@@ -29,7 +29,8 @@ export interface ReplicaSetTarget {
 
 export function reconcileDeployment(draft: Draft, deployment: Deployment, replicaSets: readonly ReplicaSet[]): readonly ReplicaSetTarget[] {
   const key = keyOf(deployment);
-  const replicas = draft.world.teardown === 'none' ? (deployment.spec.replicas ?? 1) : 0;
+  const isEnding = draft.world.teardown !== 'none' || deployment.metadata.deletionTimestamp !== undefined;
+  const replicas = isEnding ? 0 : (deployment.spec.replicas ?? 1);
   const memory = draft.deploymentMemory.get(key);
   const pods = draft.healthOf(key);
   const found = currentRevision(draft, deployment, replicaSets);
@@ -38,7 +39,7 @@ export function reconcileDeployment(draft: Draft, deployment: Deployment, replic
   const revision = { ...found, replicaSet: current };
   const { name } = current.metadata;
   const old = replicaSets.filter((candidate) => candidate.metadata.name !== name);
-  const isHeld = deployment.spec.paused === true && draft.world.teardown === 'none';
+  const isHeld = deployment.spec.paused === true && !isEnding;
   const step = isHeld ? heldStep(draft, deployment, replicas, memory) : planStep(draft, deployment, replicas, current, pods, memory);
   if (memory !== undefined) draft.deploymentMemory.set(key, { ...memory, isRollingOut: step.isRollingOut });
   if (step.blocked !== undefined)

@@ -60,8 +60,9 @@ export class Draft {
     return declared?.metadata.annotations?.[ANNOTATION.source] !== undefined;
   }
 
+  /** One that is being made or removed is not there (yet, or any more). */
   hasNetwork(name: string): boolean {
-    return this.#networks.has(name);
+    return this.#networks.has(name) && !this.isBusy(`network:${name}`);
   }
 
   create(object: KubernetesObject, cause: string): void {

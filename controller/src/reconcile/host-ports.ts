@@ -1,19 +1,12 @@
 /** Pinned host ports: which one a new pod takes, and which pods go first. */
+import { parsePortRange } from '../model/annotation-values.ts';
+import type { PortRange } from '../model/annotation-values.ts';
 import { ANNOTATION } from '../model/annotations.ts';
 import type { Pod, PodTemplateSpec } from '../model/objects.ts';
 
-export interface PortRange {
-  readonly first: number;
-  readonly last: number;
-}
-
-/** "8000-8009" or "8000". Undefined when the template pins none; the manifest check has refused anything else. */
+/** Undefined when the template pins none; the manifest check has refused anything that is no range. */
 export function hostPortRange(template: PodTemplateSpec | undefined): PortRange | undefined {
-  const text = template?.metadata?.annotations?.[ANNOTATION.hostPorts];
-  const match = text === undefined ? null : /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text.trim());
-  if (match === null) return undefined;
-  const first = Number(match[1]);
-  return { first, last: match[2] === undefined ? first : Number(match[2]) };
+  return parsePortRange(template?.metadata?.annotations?.[ANNOTATION.hostPorts] ?? '');
 }
 
 export function hostPortOf(pod: Pod): number | undefined {

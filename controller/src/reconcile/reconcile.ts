@@ -2,27 +2,31 @@
  * One pass of reconciliation: World -> Plan. The stages, in order; each sees what the ones before it decided:
  *   adopt      containers without a pod become pods
  *   health     which pods are ready, which containers are condemned
+ *   namespaces what is being deleted is emptied
  *   scale      Deployment -> ReplicaSets -> Pods
  *   orphans    what belongs to nothing declared ends
  *   operate    Pods -> Docker operations
  *   route      Services and Ingresses -> the endpoint table
+ *   leftovers  networks and volumes that nothing needs any more
  * It is pure: the same world gives the same plan, so the dry run is this very function.
  */
 import { keyOf } from '../model/objects.ts';
-import type { ObjectKey, Pod, ReplicaSet } from '../model/objects.ts';
+import type { Deployment, ObjectKey, Pod, ReplicaSet } from '../model/objects.ts';
 import { adopt, retireOrphans } from './adoption.ts';
+import { noteClaims } from './claims.ts';
 import { reconcileDeployment } from './deployment.ts';
 import { Draft } from './draft.ts';
 import { podHealth } from './health.ts';
 import type { PodHealth } from './health.ts';
 import { hostPortOf } from './host-ports.ts';
+import { removeLeftovers } from './leftovers.ts';
+import { reconcileNamespaces } from './namespaces.ts';
 import { deploymentKeyOf } from './owner.ts';
 import { planProbes, reconcilePod } from './pod.ts';
 import { planLogs, writePodStatus } from './pod-status.ts';
 import { reconcileReplicaSet } from './replica-set.ts';
 import { condemn, rememberDeployments } from './restarts.ts';
 import { endpointTable } from './service.ts';
-import { removeLeftovers } from './teardown.ts';
 import type { Plan, World } from './world.ts';
 
 export function reconcile(world: World): Plan {
@@ -34,6 +38,7 @@ export function reconcile(world: World): Plan {
   rememberDeployments(draft, draft.healthByDeployment);
   condemn(draft, draft.healthByDeployment);
   condemnBarePods(draft, health.values());
+  reconcileNamespaces(draft);
   scale(draft);
   retireOrphans(draft, (pod) => isDeclared(draft, pod));
 
@@ -51,6 +56,7 @@ export function reconcile(world: World): Plan {
     }
   }
   const table = world.teardown === 'none' ? endpointTable(draft, pods) : { routes: [], services: [] };
+  noteClaims(draft);
   removeLeftovers(draft);
   return draft.finish(table);
 }
@@ -92,15 +98,28 @@ function scale(draft: Draft): void {
     uids.add(deployment.metadata.uid ?? '');
     const targets = reconcileDeployment(draft, deployment, byDeployment.get(deployment.metadata.uid ?? '') ?? []);
     for (const target of targets) reconcileReplicaSet(draft, target, takenPorts);
+    if (isEnded(draft, deployment)) {
+      draft.delete('Deployment', deployment, 'it was deleted and its pods are gone');
+      uids.delete(deployment.metadata.uid ?? '');
+    }
   }
   dropOrphanReplicaSets(draft, byDeployment, uids);
+}
+
+function isEnded(draft: Draft, { metadata }: Deployment): boolean {
+  if (metadata.deletionTimestamp === undefined || draft.world.teardown !== 'none') return false;
+  return draft.healthOf(keyOf({ metadata })).length === 0;
 }
 
 function dropOrphanReplicaSets(draft: Draft, byDeployment: ReadonlyMap<string, readonly ReplicaSet[]>, uids: ReadonlySet<string>): void {
   if (!draft.world.isRemovalAllowed) return;
   for (const [owner, replicaSets] of byDeployment) {
     if (uids.has(owner)) continue;
-    for (const replicaSet of replicaSets) draft.delete('ReplicaSet', replicaSet, 'its deployment is not declared any more');
+    for (const replicaSet of replicaSets) {
+      // Its pods go first; and one that was given to a Deployment of the same name in this pass is none.
+      if (draft.podsOf(replicaSet.metadata.uid ?? '').length > 0 || draft.replicaSets.get(keyOf(replicaSet)) !== replicaSet) continue;
+      draft.delete('ReplicaSet', replicaSet, 'its deployment is gone');
+    }
   }
 }
 

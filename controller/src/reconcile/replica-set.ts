@@ -2,6 +2,7 @@
  * ReplicaSet -> Pods: makes the missing pods and marks the surplus ones for deletion. A pod's name is the lowest free number of its
  * ReplicaSet; its uid is new every time. On pinned ranges it takes the lowest free port, and the highest port goes first.
  */
+import type { PortRange } from '../model/annotation-values.ts';
 import { ANNOTATION, LABEL, POD_TEMPLATE_HASH_LABEL } from '../model/annotations.ts';
 import { keyOf } from '../model/objects.ts';
 import type { Pod, ReplicaSet } from '../model/objects.ts';
@@ -11,7 +12,6 @@ import { referenceOf } from './draft.ts';
 import type { ReplicaSetTarget } from './deployment.ts';
 import type { PodHealth } from './health.ts';
 import { freeHostPort, hostPortOf, hostPortRange } from './host-ports.ts';
-import type { PortRange } from './host-ports.ts';
 import { hashOf, ownerLabel } from './owner.ts';
 
 export function reconcileReplicaSet(draft: Draft, target: ReplicaSetTarget, takenPorts: Set<number>): void {

@@ -6,6 +6,7 @@
  *   4. more than half of the pods (and at least 2) failed liveness within 2 s -> one at a time, on only while it helps
  *   5. a probe wants a restart                      -> condemned
  */
+import { parseDependsOn } from '../model/annotation-values.ts';
 import { ANNOTATION } from '../model/annotations.ts';
 import { keyOf } from '../model/objects.ts';
 import type { Deployment, ObjectKey } from '../model/objects.ts';
@@ -155,16 +156,10 @@ function suspend(draft: Draft, key: ObjectKey, suspension: string): void {
 export function dependenciesOf(deployment: Deployment): readonly ObjectKey[] {
   const text =
     deployment.spec.template.metadata?.annotations?.[ANNOTATION.dependsOn] ?? deployment.metadata.annotations?.[ANNOTATION.dependsOn];
-  if (text === undefined) return [];
-  return (
-    text
-      .split(',')
-      .map((item) => item.trim())
-      .filter((item) => item !== '')
-      .map((item) => `${deployment.metadata.namespace ?? ''}/${item.replace(/^deployment(s|\.apps)?\//, '')}`)
-      // Nobody waits for itself.
-      .filter((key) => key !== keyOf(deployment))
-  );
+  // Nobody waits for itself.
+  return (parseDependsOn(text ?? '') ?? [])
+    .map((name) => `${deployment.metadata.namespace ?? ''}/${name}`)
+    .filter((key) => key !== keyOf(deployment));
 }
 
 function suspendedByDependency(draft: Draft, deployment: Deployment): string | undefined {

@@ -1,4 +1,5 @@
 /** Services and Ingresses -> the endpoint table of the ingress. Only ready pods are endpoints; a terminating pod is none. */
+import { parsePathList } from '../model/annotation-values.ts';
 import { ANNOTATION } from '../model/annotations.ts';
 import { keyOf } from '../model/objects.ts';
 import type { Deployment, Ingress, IngressBackend, ObjectKey, Service, ServicePort } from '../model/objects.ts';
@@ -43,8 +44,8 @@ function serviceKey(service: Service, port: ServicePort): string {
 function routesOf(draft: Draft, ingress: Ingress): readonly Route[] {
   const { annotations } = ingress.metadata;
   const counting = {
-    countPaths: list(annotations?.[ANNOTATION.countPaths] ?? '/'),
-    uncountedPaths: list(annotations?.[ANNOTATION.uncountedPaths]),
+    countPaths: parsePathList(annotations?.[ANNOTATION.countPaths] ?? '/') ?? [],
+    uncountedPaths: parsePathList(annotations?.[ANNOTATION.uncountedPaths] ?? '') ?? [],
   };
   const common = { ingress: keyOf(ingress), ...counting };
   const routes: Route[] = [];
@@ -59,13 +60,6 @@ function routesOf(draft: Draft, ingress: Ingress): readonly Route[] {
   const fallback = ingress.spec.defaultBackend && backendKey(draft, ingress, ingress.spec.defaultBackend);
   if (fallback !== undefined) routes.push({ ...common, path: '/', pathType: 'Prefix', serviceKey: fallback });
   return routes;
-}
-
-function list(text: string | undefined): readonly string[] {
-  return (text ?? '')
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== '');
 }
 
 function backendKey(draft: Draft, ingress: Ingress, { service: reference }: IngressBackend): string | undefined {

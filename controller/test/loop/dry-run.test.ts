@@ -276,7 +276,8 @@ describe('the dry runs', function () {
     const { out } = await run('plan', '--all');
     // Whatever the loop has done of it by now, the rest is told.
     expect(withoutHash(out)).to.match(/StartContainer|SaveLogs|RemoveContainer|nothing to do/);
-    await settled();
-    expect((await run('plan', '--all')).out).to.equal('nothing to do: everything is as declared\n');
+    await eventually(async () => {
+      expect((await run('plan', '--all')).out).to.equal('nothing to do: everything is as declared\n');
+    }, 10_000);
   });
 });

@@ -58,6 +58,7 @@ export class SimulatedHost {
   /** Containers that answer their probes: by default all that run. */
   isHealthy: (container: ObservedContainer) => boolean = () => true;
   readonly trace: string[] = [];
+  readonly #made = new Map<string, number>();
   #nextId = 0;
   #version = 0;
 
@@ -67,10 +68,18 @@ export class SimulatedHost {
       const known = this.objects.get(object.kind)?.get(keyOf(namespaced));
       this.#put({
         ...namespaced,
-        metadata: { ...namespaced.metadata, uid: known?.metadata.uid ?? `uid-${object.kind}-${object.metadata.name}`, generation: 1 },
+        metadata: { ...namespaced.metadata, uid: known?.metadata.uid ?? this.#newUid(namespaced), generation: 1 },
       });
     }
     return this;
+  }
+
+  /** Another one each time an object of the same name is made. */
+  #newUid(object: DeclarableObject): string {
+    const base = `uid-${object.kind}-${keyOf(object)}`;
+    const made = (this.#made.get(base) ?? 0) + 1;
+    this.#made.set(base, made);
+    return made === 1 ? base : `${base}-${made}`;
   }
 
   undeclare(kind: Kind, name: string): this {
@@ -251,7 +260,9 @@ export class SimulatedHost {
         this.change(operation.containerId, {
           phase: 'running',
           startedAtMs: this.nowMs,
-          networks: { 'coxswain-default': `10.0.0.${this.#nextId}` },
+          networks: Object.fromEntries(
+            Object.keys(this.containers.get(operation.containerId)?.networks ?? {}).map((name) => [name, `10.0.0.${this.#nextId}`]),
+          ),
         });
         return;
       case 'UpdateResources':
