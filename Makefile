@@ -86,7 +86,7 @@ check: $(BUILT) ## types, lint, boundaries, formatting, schema drift, unused cod
 	@npm run --silent check:unused
 
 .PHONY: bench
-bench: $(BUILT) ## measure against peers (ONLY=listing, votes, count, ranges, memory, web, heal, scale, rest, many or reconcile)
+bench: $(BUILT) ## measure against peers (ONLY=listing, votes, count, ranges, memory, web, heal, scale, rollout, rest, many or reconcile)
 	@npx --no-install tsx acts-service/bench/bench.ts $(ONLY)
 	@npx --no-install tsc -p controller/tsconfig.bench.json
 	@node node_modules/.cache/coxswain-bench/bench/bench.js $(ONLY)

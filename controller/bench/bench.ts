@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { cpus, totalmem } from 'node:os';
 import { benchMany } from './many.bench.ts';
 import { benchReconcile } from './reconcile.bench.ts';
+import { benchRollout } from './rollout.bench.ts';
 import { benchWeb } from './web.bench.ts';
 import { benchHeal, benchRest, benchScale, withSystem } from './system.bench.ts';
 import type { HealFigure } from './system.bench.ts';
@@ -43,6 +44,18 @@ if (wants('many')) {
   console.log(
     `  ${crashes} crashed at once: all replaced and ready after ${(replacedMs / 1000).toFixed(1)} s; loop latency p99 at most ${loopLatencyP99Ms.toFixed(0)} ms (must: under 1000); others restarted: ${untouchedRestarted}`,
   );
+}
+if (wants('rollout')) {
+  const { figures, swarmMs } = await benchRollout();
+  const swarm = typeof swarmMs === 'string' ? `not measured: ${swarmMs}` : `${(swarmMs / 1000).toFixed(1)} s`;
+  console.log(`rollout of 10 replicas; Docker Swarm, same image, start-first, 2 at a time: ${swarm}`);
+  for (const { title, ms, sent, failures, p99Ms } of figures) {
+    const ratio = typeof swarmMs === 'string' ? '' : `, ratio ${(ms / swarmMs).toFixed(2)}`;
+    console.log(
+      `  ${title}: ${(ms / 1000).toFixed(1)} s${ratio}; failed GETs ${failures.length} of ${sent} (must: 0) at 200/s, p99 ${p99Ms} ms`,
+    );
+    for (const failure of failures.slice(0, 3)) console.log(`    failed GET: ${failure}`);
+  }
 }
 if (wants('heal') || wants('scale') || wants('rest') || wants('web')) {
   await withSystem(async (system) => {

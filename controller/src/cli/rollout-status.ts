@@ -62,6 +62,7 @@ function describeRollout({ metadata, spec, status }: Deployment): { readonly lin
   if (replicas > updatedReplicas) return waiting(`${replicas - updatedReplicas} old replicas are pending termination${paused}`);
   if (availableReplicas < updatedReplicas)
     return waiting(`${availableReplicas} of ${updatedReplicas} updated replicas are available${paused}`);
+  if (progressing?.reason === 'ReplicaSetUpdated') return waiting(`the last replicas move to their ports${paused}`);
   return { line: `deployment "${metadata.name}" successfully rolled out`, isDone: true };
 }
 

@@ -44,7 +44,9 @@ export function writeDeploymentStatus(draft: Draft, deployment: Deployment, view
   const { replicas, revision } = view;
   const key = keyOf(deployment);
   const counts = countPods(draft, deployment, view);
-  const isComplete = revision.isOfTemplate && counts.updated === replicas && counts.active === replicas && counts.available === replicas;
+  // On pinned ports every pod may be new and serve, and some still have to move to the ports that the last old ones give back.
+  const isInPlace = revision.isOfTemplate && !view.step.isRollingOut;
+  const isComplete = isInPlace && [counts.updated, counts.active, counts.available].every((count) => count === replicas);
   const memory = draft.deploymentMemory.get(key);
   const trouble = isComplete ? undefined : troubleOf(draft, view);
   const target = `${hashOf(revision.replicaSet)} ${replicas}`;

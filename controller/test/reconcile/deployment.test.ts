@@ -104,6 +104,20 @@ describe('a paused deployment', () => {
   }
 });
 
+describe('a rollout on pinned ports', () => {
+  it('is complete only when its pods stand on the ports they began with', () => {
+    const options = { replicas: 4, maxSurge: 2, maxUnavailable: 0, hostPorts: '8000-8009' };
+    const host = new SimulatedHost().declare(declared(options)).converge();
+    host.declare(declared({ ...options, image: 'web:2' }));
+    let rounds = 0;
+    do host.run(100);
+    while (!progressing(host).startsWith('True NewReplicaSetAvailable') && rounds++ < 300);
+    const staying = host.pods().filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+    const ports = staying.map(({ metadata }) => metadata.annotations?.['coxswain.dev/host-port']);
+    expect(ports.sort()).to.deep.equal(['8000', '8001', '8002', '8003']);
+  });
+});
+
 describe('revisions', () => {
   it('only grow, also on the way back, and keep why they were made', () => {
     const host = new SimulatedHost().declare(declared({}, {}, { 'kubernetes.io/change-cause': 'first' })).converge();

@@ -1,0 +1,148 @@
+/**
+ * A rollout of ten replicas under load, pinned and not, beside Docker Swarm's with the same image in the same minute: start-first, two at a
+ * time, no delay, no monitoring. Coxswain waits for each new replica's probe and for the requests of each old one; Swarm is told of neither.
+ */
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ApiClient } from '../src/cli/api-client.ts';
+import type { Deployment } from '../src/model/objects.ts';
+import { Load } from '../test/e2e/load.ts';
+import type { LoadResult } from '../test/e2e/load.ts';
+import { System } from '../test/e2e/system.ts';
+import { eventually } from '../test/eventually.ts';
+import { ensureTestImage, TEST_IMAGE } from '../test/runtime/test-image.ts';
+import { SwarmService } from './swarm-service.ts';
+
+const REPLICAS = 10;
+const PER_SECOND = 200;
+const BASE_PORT = 18_720;
+const POLL_MS = 50;
+const DEADLINE_MS = 180_000;
+
+export interface RolloutFigure {
+  readonly title: string;
+  readonly ms: number;
+  readonly sent: number;
+  readonly failures: readonly string[];
+  readonly p99Ms: number;
+}
+
+/** Ready in a moment, and gone at once when told to stop. BusyBox as process 1 would ignore SIGTERM, hence the trap. */
+const SCRIPT = `trap 'exit 0' TERM; mkdir -p /tmp/www; echo "$VERSION" > /tmp/www/index.html; httpd -f -p 8080 -h /tmp/www & wait`;
+
+export async function benchRollout(): Promise<{ readonly figures: readonly RolloutFigure[]; readonly swarmMs: number | string }> {
+  await ensureTestImage('/var/run/docker.sock');
+  const system = new System({ name: 'bench-rollout', basePort: BASE_PORT, manifests: { 'web.yaml': manifest() } });
+  let hasFailed = true;
+  try {
+    await system.up();
+    const figures = [
+      await measure(system, 'not pinned, maxSurge 2, maxUnavailable 0', { maxSurge: 2, maxUnavailable: 0 }, undefined),
+      await measure(system, 'not pinned, defaults (25 %, 25 %)', { maxSurge: '25%', maxUnavailable: '25%' }, undefined),
+      await measure(system, 'pinned, maxSurge 2, maxUnavailable 0', { maxSurge: 2, maxUnavailable: 0 }, `${BASE_PORT}-${BASE_PORT + 11}`),
+    ];
+    const swarmMs = await benchSwarm();
+    hasFailed = false;
+    return { figures, swarmMs };
+  } finally {
+    await system.remove(hasFailed);
+  }
+}
+
+/** The time from the patch to the status that says every replica is new and available, and every old one is out. */
+async function measure(
+  system: System,
+  title: string,
+  rollingUpdate: { readonly maxSurge: number | string; readonly maxUnavailable: number | string },
+  hostPorts: string | undefined,
+): Promise<RolloutFigure> {
+  const client = new ApiClient({ socketPath: join(system.home, 'api.sock'), stderr: process.stderr });
+  const annotations = { 'coxswain.dev/host-ports': hostPorts ?? null };
+  await patch(client, { spec: { strategy: { rollingUpdate }, template: { metadata: { annotations } } } });
+  await untilRolledOut(client);
+  const load = new Load(system, { path: '/', perSecond: PER_SECOND });
+  let ms: number;
+  let result: LoadResult;
+  try {
+    await eventually(() => load.sent > PER_SECOND || Promise.reject(new Error('the load begins')), 10_000);
+    const startedAt = performance.now();
+    await patch(client, { spec: { template: { metadata: { annotations: { version: String(startedAt) } } } } });
+    await untilRolledOut(client);
+    ms = performance.now() - startedAt;
+  } finally {
+    result = await load.stop();
+  }
+  return { title, ms, sent: result.sent, failures: result.failures, p99Ms: result.p99Ms };
+}
+
+async function patch(client: ApiClient, change: object): Promise<void> {
+  await client.send('PATCH', '/apis/apps/v1/namespaces/default/deployments/web', change);
+}
+
+async function untilRolledOut(client: ApiClient): Promise<void> {
+  await eventually(async () => {
+    await sleep(POLL_MS);
+    const { metadata, status } = (await client.get('/apis/apps/v1/namespaces/default/deployments/web')) as Deployment;
+    const { observedGeneration, replicas, updatedReplicas, availableReplicas } = status ?? {};
+    const isDone =
+      observedGeneration === metadata.generation && [replicas, updatedReplicas, availableReplicas].every((count) => count === REPLICAS);
+    if (!isDone) throw new Error(`${updatedReplicas ?? 0} of ${REPLICAS} are updated, ${availableReplicas ?? 0} available`);
+  }, DEADLINE_MS);
+}
+
+/** Milliseconds, or why it was not measured. */
+async function benchSwarm(): Promise<number | string> {
+  const service = await SwarmService.create('/var/run/docker.sock', {
+    image: TEST_IMAGE,
+    command: ['sh', '-c', SCRIPT],
+    replicas: REPLICAS,
+  });
+  if (typeof service === 'string') return service;
+  try {
+    await service.untilRunning(DEADLINE_MS);
+    const startedAt = performance.now();
+    await service.update(['VERSION=2']);
+    await service.untilUpdated(DEADLINE_MS);
+    return performance.now() - startedAt;
+  } finally {
+    await service.remove();
+  }
+}
+
+function manifest(): string {
+  const probe = '{httpGet: {path: /, port: 8080}, periodSeconds: 1, timeoutSeconds: 3, failureThreshold: 3}';
+  return `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: ${REPLICAS}
+  strategy: {type: RollingUpdate, rollingUpdate: {maxSurge: 2, maxUnavailable: 0}}
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      terminationGracePeriodSeconds: 10
+      containers:
+        - name: web
+          image: ${TEST_IMAGE}
+          imagePullPolicy: IfNotPresent
+          command: [sh, -c, ${JSON.stringify(SCRIPT)}]
+          ports: [{containerPort: 8080}]
+          readinessProbe: ${probe}
+          livenessProbe: ${probe}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec:
+  selector: {app: web}
+  ports: [{port: 8080}]
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: web}
+spec:
+  defaultBackend: {service: {name: web, port: {number: 8080}}}
+`;
+}
