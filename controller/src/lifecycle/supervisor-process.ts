@@ -7,6 +7,8 @@ import { CliError, EXIT_CODE } from '../cli/cli-error.ts';
 
 const STOP_DEADLINE_MS = 30_000;
 const POLL_MS = 50;
+/** Connections are refused meanwhile. */
+const ORPHAN_POLL_MS = 5;
 
 export interface SupervisorPlace {
   readonly home: string;
@@ -41,30 +43,48 @@ export function startSupervisor({ home, script }: SupervisorPlace, environment: 
   child.unref();
 }
 
+/** The ingress last: until it ends, it serves. */
+const ORPHANS = [
+  ['control-plane', 'run'],
+  ['ingress', 'ingress'],
+] as const;
+
+interface Orphan {
+  readonly name: string;
+  readonly pid: number;
+  readonly isRunning: () => boolean;
+}
+
+function findOrphans(place: SupervisorPlace): readonly Orphan[] {
+  if (findSupervisor(place) !== undefined) return [];
+  return ORPHANS.flatMap(([name, argument]) => {
+    const find = (): number | undefined => findProcess(join(place.home, `${name}.pid`), place.script, argument);
+    const pid = find();
+    return pid === undefined ? [] : [{ name, pid, isRunning: () => find() === pid }];
+  });
+}
+
+/** A control plane or an ingress runs on although its supervisor was killed. */
+export function hasOrphans(place: SupervisorPlace): boolean {
+  return findOrphans(place).length > 0;
+}
+
 /**
  * Ends a control plane and an ingress whose supervisor was killed: nobody would restart them, and they hold the lock and the port.
  * Containers are not touched; the next control plane adopts them.
  */
 export async function stopOrphans(place: SupervisorPlace): Promise<readonly string[]> {
-  if (findSupervisor(place) !== undefined) return [];
-  const orphans = [
-    ['control-plane', 'run'],
-    ['ingress', 'ingress'],
-  ] as const;
-  const found = orphans.flatMap(([name, argument]) => {
-    const pid = findProcess(join(place.home, `${name}.pid`), place.script, argument);
-    return pid === undefined ? [] : [{ name, argument, pid }];
-  });
-  for (const { pid } of found) process.kill(pid, 'SIGTERM');
-  const deadline = Date.now() + STOP_DEADLINE_MS;
-  for (const { name, argument, pid } of found) {
-    while (findProcess(join(place.home, `${name}.pid`), place.script, argument) === pid) {
+  const found = findOrphans(place);
+  for (const { name, pid, isRunning } of found) {
+    process.kill(pid, 'SIGTERM');
+    const deadline = Date.now() + STOP_DEADLINE_MS;
+    while (isRunning()) {
       if (Date.now() > deadline)
         throw new CliError(
           EXIT_CODE.failed,
           `the ${name} (pid ${pid}), left by a supervisor that was killed, did not stop within ${STOP_DEADLINE_MS / 1000} s`,
         );
-      await pause(POLL_MS);
+      await pause(ORPHAN_POLL_MS);
     }
   }
   return found.map(({ name }) => name);

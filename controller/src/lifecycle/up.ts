@@ -8,7 +8,7 @@ import { checkPortFree } from '../setup/port.ts';
 import { setUp } from '../setup/set-up.ts';
 import type { Settings } from '../settings.ts';
 import { join } from 'node:path';
-import { findSupervisor, logTail, pause, startSupervisor, stopOrphans } from './supervisor-process.ts';
+import { findSupervisor, hasOrphans, logTail, pause, startSupervisor, stopOrphans } from './supervisor-process.ts';
 
 export interface UpOptions {
   readonly settings: Settings;
@@ -31,9 +31,9 @@ export async function up(options: UpOptions): Promise<void> {
   const { settings, print, signal } = options;
   const startedAt = Date.now();
   const place = { home: settings.home, script: options.script };
-  for (const name of await stopOrphans(place)) print(`${name}: stopped one that its supervisor had left`);
   const isRunning = findSupervisor(place) !== undefined;
-  if (!isRunning) await checkPortFree(settings.ingressHost, settings.ingressPort);
+  const isPortOurs = isRunning || hasOrphans(place);
+  if (!isPortOurs) await checkPortFree(settings.ingressHost, settings.ingressPort);
   const { images } = await setUp({
     repositoryDir: settings.repositoryDir,
     cacheDir: join(settings.home, 'cache'),
@@ -43,6 +43,9 @@ export async function up(options: UpOptions): Promise<void> {
   });
   if (isRunning) print('control plane: already running');
   else {
+    // As late as can be: they serve until then.
+    for (const name of await stopOrphans(place)) print(`${name}: stopped one that its supervisor had left`);
+    if (isPortOurs) await checkPortFree(settings.ingressHost, settings.ingressPort);
     print('control plane: starting');
     startSupervisor(place, options.environment);
   }

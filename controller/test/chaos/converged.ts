@@ -11,11 +11,22 @@ interface List<T> {
 /** What is asked of a system, and what is seen past it. */
 export type ObservedSystem = Pick<System, 'api' | 'containers'>;
 
-/** Everything declared is available and current, the ingress is connected, and there is nothing left to do or to wait for. */
-export async function untilConverged(system: ObservedSystem, deadlineMs = 30_000): Promise<void> {
-  await eventually(async () => {
+/** An operation under way is neither planned nor waited for: what looks still for a moment need not be. */
+const STILL_MS = 300;
+
+/**
+ * Everything declared is available and current, the ingress is connected, and there is nothing left to do or to wait for; and a moment later
+ * as well. Resolves with the time at which it was so first (performance.now()).
+ */
+export async function untilConverged(system: ObservedSystem, deadlineMs = 30_000): Promise<number> {
+  return eventually(async () => {
     const problem = await notConverged(system);
     if (problem !== undefined) throw new Error(problem);
+    const sinceMs = performance.now();
+    await new Promise((resolve) => setTimeout(resolve, STILL_MS));
+    const later = await notConverged(system);
+    if (later !== undefined) throw new Error(later);
+    return sinceMs;
   }, deadlineMs);
 }
 
@@ -38,8 +49,8 @@ async function notConverged(system: ObservedSystem): Promise<string | undefined>
   }
   const ended = containers.find(({ phase }) => phase !== 'running');
   if (ended !== undefined) return `${ended.name} is still there, ${ended.phase}`;
-  const { operations, waits } = await system.api<PlanReport>('/apis/coxswain.dev/v1/plan');
-  const left = [...operations.map(({ text }) => text), ...waits.map(({ resource, text }) => `${resource}: ${text}`)];
+  const { operations, changes, waits } = await system.api<PlanReport>('/apis/coxswain.dev/v1/plan');
+  const left = [...[...operations, ...changes].map(({ text }) => text), ...waits.map(({ resource, text }) => `${resource}: ${text}`)];
   return left.length === 0 ? undefined : `still to do: ${left.join('; ')}`;
 }
 

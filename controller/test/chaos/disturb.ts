@@ -54,8 +54,9 @@ export async function disturb<S extends DisturbedSystem>(options: DisturbOptions
     let taken: readonly string[] = [];
     try {
       taken = await make(system);
-      await (until ?? ((it) => untilConverged(it, deadlineMs)))(system);
-      convergeMs.push(Math.round(performance.now() - startedAtMs));
+      await until?.(system);
+      const convergedAtMs = until === undefined ? await untilConverged(system, deadlineMs) : performance.now();
+      convergeMs.push(Math.round(convergedAtMs - startedAtMs));
       outcome.survived++;
     } catch (error) {
       problem = error instanceof Error ? error.message : String(error);

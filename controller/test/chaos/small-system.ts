@@ -25,7 +25,10 @@ export async function makeSmallSystem(options: SmallSystemOptions): Promise<Syst
 /** Answers after half a second. */
 export const SLOW_PATH = '/cgi-bin/slow';
 
-/** BusyBox as process 1 would ignore SIGTERM, hence the trap. */
+/** Its presence is readiness; liveness asks for something else. */
+export const READY_FILE = '/tmp/www/ready';
+
+/** SIGUSR1 makes it take all memory it may have. BusyBox as process 1 would ignore SIGTERM, hence the trap. */
 function webManifest({ basePort, replicas = 3, isPinned = true }: SmallSystemOptions): string {
   const ports = isPinned ? `{coxswain.dev/host-ports: "${basePort}-${basePort + 19}"}` : '{}';
   return `apiVersion: apps/v1
@@ -50,15 +53,18 @@ spec:
             - -c
             - |
               trap 'exit 0' TERM
+              trap 'exec tail /dev/zero' USR1
               mkdir -p /tmp/www/cgi-bin
               echo "$VERSION" > /tmp/www/index.html
               printf '#!/bin/sh\\nsleep 0.5\\nprintf "Content-Type: text/plain\\\\r\\\\n\\\\r\\\\nslow"\\n' > /tmp/www/cgi-bin/slow
               chmod +x /tmp/www/cgi-bin/slow
+              touch ${READY_FILE}
               httpd -f -p 8080 -h /tmp/www &
               wait
           env: [{name: VERSION, value: "1"}]
           ports: [{containerPort: 8080}]
-          readinessProbe: {httpGet: {path: /, port: 8080}, periodSeconds: 1, failureThreshold: 1}
+          resources: {limits: {memory: 32Mi}}
+          readinessProbe: {httpGet: {path: /ready, port: 8080}, periodSeconds: 1, failureThreshold: 1}
           livenessProbe: {httpGet: {path: /, port: 8080}, periodSeconds: 1, timeoutSeconds: 3, failureThreshold: 1}
 ---
 apiVersion: v1

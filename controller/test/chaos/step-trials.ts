@@ -131,9 +131,9 @@ export class StepTrials {
       const killedAtMs = await killed;
       if (killedAtMs === undefined) this.tally.notReached++;
       else this.tally.tried++;
-      await untilConverged(system, DEADLINE_MS);
+      const convergedAtMs = await untilConverged(system, DEADLINE_MS);
       if (killedAtMs !== undefined) {
-        this.tally.convergeMs.push(Math.round(performance.now() - killedAtMs));
+        this.tally.convergeMs.push(Math.round(convergedAtMs - killedAtMs));
         this.tally.survived++;
       }
     } catch (error) {
