@@ -9,7 +9,7 @@ import { join } from 'node:path';
 // The long scenario mostly waits: it runs beside the others. The suites of one list run one after the other.
 const LISTS = {
   beside: ['mission-true'],
-  main: ['unit', 'acts', 'docker', 'mission', 'faults', 'rollouts', 'manifests', 'fields', 'chaos', 'web'],
+  main: ['unit', 'acts', 'docker', 'mission', 'faults', 'rollouts', 'manifests', 'plan', 'fields', 'chaos', 'web'],
 };
 const SUITES = {
   unit: [
@@ -23,6 +23,7 @@ const SUITES = {
   chaos: ['controller/test/chaos/chaos.e2e.ts'],
   rollouts: ['controller/test/e2e/rollouts.e2e.ts'],
   manifests: ['controller/test/e2e/manifests.e2e.ts'],
+  plan: ['controller/test/e2e/plan.e2e.ts'],
   fields: ['controller/test/e2e/fields.e2e.ts', 'controller/test/e2e/fields-life.e2e.ts'],
   web: ['controller/test/e2e/web/*.e2e.ts'],
   'mission-true': ['controller/test/e2e/mission-true.e2e.ts'],

@@ -114,6 +114,15 @@ export class System {
     });
   }
 
+  /** For commands that say something by their exit code. */
+  outcome(...args: string[]): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
+    return new Promise((resolve) => {
+      execFile(process.execPath, [script, ...args], { env: this.#environment, maxBuffer: 1 << 26 }, (error, stdout, stderr) => {
+        resolve({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : -1, stdout, stderr });
+      });
+    });
+  }
+
   spawn(...args: string[]): ReturnType<typeof spawn> {
     return spawn(process.execPath, [script, ...args], { env: this.#environment, stdio: 'ignore' });
   }
