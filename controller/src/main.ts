@@ -15,6 +15,8 @@ import type { Settings } from './settings.ts';
 // The script is dist/main.js: two folders up is the repository.
 const script = fileURLToPath(import.meta.url);
 const repositoryDir = join(dirname(script), '..', '..');
+/** Of a log that cannot be written; lines beyond are dropped. */
+const LOG_KEPT_BYTES = 256 * 1024;
 const UP_DEADLINE_MS = 300_000;
 /** They are started anew while requests wait: what commands are made of is not loaded. */
 const PROCESSES: ReadonlySet<string> = new Set(['run', 'ingress', 'supervise']);
@@ -39,7 +41,10 @@ function stopSignal(): AbortSignal {
 
 async function makeLogger(settings: Settings, name: string): Promise<Logger> {
   const { pino } = await import('pino');
-  return pino({ level: settings.logLevel, base: { process: name }, timestamp: pino.stdTimeFunctions.isoTime });
+  const destination = pino.destination({ dest: 1, sync: true, maxLength: LOG_KEPT_BYTES });
+  // Without this a full disk under the log file would throw from every line that is logged. What fits is kept and written when there is room.
+  destination.on('error', () => undefined);
+  return pino({ level: settings.logLevel, base: { process: name }, timestamp: pino.stdTimeFunctions.isoTime }, destination);
 }
 
 /** Each process imports only what it is made of: the ingress never loads the control plane, the commands load neither. */

@@ -83,7 +83,8 @@ export class ControlLoop {
   #tableVersion: number;
   #tableDigest = '';
   #isSettled = false;
-  readonly #startedAtMs: number;
+  /** When the engine was first seen by this loop: what comes before the first pass is no time in which anything could be probed. */
+  #firstSeenAtMs: number | undefined;
   readonly #engine: EngineLook;
   /** Operations that ended after the newest look at the engine began, by subject: what they did is not seen yet. Failed ones are undefined. */
   readonly #unobserved = new Map<string, Operation | undefined>();
@@ -102,7 +103,6 @@ export class ControlLoop {
   constructor(ports: LoopPorts, options: LoopOptions) {
     this.#ports = ports;
     this.#options = options;
-    this.#startedAtMs = options.now();
     this.#engine = new EngineLook({
       look: (signal) => this.#look(signal),
       patienceMs: CONTROL_LIMITS.lookPatienceMs,
@@ -372,10 +372,11 @@ export class ControlLoop {
   #publish(plan: Plan): void {
     const { prober, ingress } = this.#ports;
     if (!this.#isSettled) {
+      this.#firstSeenAtMs ??= this.#options.now();
       const isProbed = plan.probeTargets.every(({ containerId, podKey }) =>
         isSeen(this.#ports.store.get('Pod', podKey), prober.probes.get(containerId)),
       );
-      this.#isSettled = isProbed || this.#options.now() - this.#startedAtMs > CONTROL_LIMITS.settleMs;
+      this.#isSettled = isProbed || this.#options.now() - this.#firstSeenAtMs > CONTROL_LIMITS.settleMs;
       if (!this.#isSettled) return;
     }
     const digest = canonicalJson(plan.endpointTable);

@@ -26,6 +26,7 @@ import { assembleControlParts, saveCounts } from './control-parts.ts';
 import type { ControlParts } from './control-parts.ts';
 import { ControlPlanePortImplementation } from './control-plane-port-implementation.ts';
 import { lockInstance } from './instance-lock.ts';
+import { keepRunning } from './keep-running.ts';
 import { CONTROL_LIMITS } from './limits.ts';
 import { monotonicNow } from './monotonic.ts';
 import { stepped, steppedFileSystem, steppedHostFiles, steppedRuntime } from './steps.ts';
@@ -178,6 +179,7 @@ async function takeManifests(parts: ControlPlaneParts): Promise<void> {
   const applier = options.onStep === undefined ? parts.applier : stepped(parts.applier, { apply: 'apply manifests' }, options.onStep);
   await observer.refresh([], AbortSignal.timeout(CONTROL_LIMITS.callTimeoutMs));
   await applier.apply(await manifests.readNow());
+  keepRunning(parts.store, observer.containers.values(), parts.stateReports, options.logger);
   let last = Promise.resolve();
   const take = (snapshot: ManifestSnapshot): void => {
     last = last

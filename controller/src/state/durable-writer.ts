@@ -133,6 +133,7 @@ export class DurableWriter {
 
   async #writeGroup(): Promise<void> {
     const { files } = this.#options;
+    await files.check();
     const group = this.#pending.slice();
     // Taken in the same tick as the group, so that journal and snapshot end at the same change.
     const image = files.isDamaged || files.hasUnfinishedRotation || files.journalBytes > this.#rotateAtBytes ? this.#image() : undefined;
@@ -141,7 +142,7 @@ export class DurableWriter {
       this.#acknowledge(group);
       return;
     }
-    await files.append(Buffer.from(group.map(encodeRecord).join('')));
+    await files.append(Buffer.from(group.map(encodeRecord).join('')), group.at(-1)?.sequence ?? 0);
     this.#acknowledge(group);
     if (image !== undefined) await this.#rotate(image);
   }

@@ -2,7 +2,7 @@
  * The few file operations the durable state is made of, as a port: tests stop the world between any two of them.
  * Everything is private to the owner (directories 0700, files 0600): the state holds Secrets.
  */
-import { chmod, mkdir, open, readFile, readdir, rename, rm } from 'node:fs/promises';
+import { chmod, mkdir, open, readFile, readdir, rename, rm, stat } from 'node:fs/promises';
 import writeFileAtomic from 'write-file-atomic';
 
 /** The open journal. After a failed `append` the file may end in a part of the data: `truncate` before the next one. */
@@ -11,6 +11,8 @@ export interface JournalFile {
   /** fdatasync: everything appended so far survives a power cut. */
   sync(): Promise<void>;
   truncate(length: number): Promise<void>;
+  /** Whether the file is still in its place and so long: somebody may have deleted, replaced or cut it. Absent = cannot be told. */
+  isIntact?(length: number): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -70,6 +72,10 @@ export const nodeFileSystem: StateFileSystem = {
       append: (data) => handle.appendFile(data),
       sync: () => handle.datasync(),
       truncate: (length) => handle.truncate(length),
+      async isIntact(length) {
+        const [own, present] = await Promise.all([handle.stat(), stat(path).catch(() => undefined)]);
+        return present?.ino === own.ino && own.size === length;
+      },
       close: () => handle.close(),
     };
   },

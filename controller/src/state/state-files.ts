@@ -3,7 +3,7 @@
  *
  *   snapshot.prev.json  the state at P          journal.prev.log  the changes up to S
  *   snapshot.json       the state at S          journal.log       the changes after S
- *   snapshot.next.json  only during a rotation
+ *   snapshot.next.json  only during a rotation   newest          the number of the last record that was synced
  *
  * so that the state can be had from either snapshot. Loading takes the newest whole snapshot and applies every later record it finds in either
  * journal, by number; therefore a crash between any two steps here changes nothing. Damaged files are moved aside, never overwritten.
@@ -11,7 +11,7 @@
 import { join } from 'node:path';
 import { keyOf } from '../model/objects.ts';
 import type { KubernetesObject, ObjectKey } from '../model/objects.ts';
-import { decodeJournal } from './journal.ts';
+import { checksumOf, decodeJournal } from './journal.ts';
 import type { DecodedJournal, JournalRecord } from './journal.ts';
 import { decodeSnapshot, encodeSnapshot } from './snapshot.ts';
 import type { StateImage } from './snapshot.ts';
@@ -22,6 +22,8 @@ const SNAPSHOT_NEXT = 'snapshot.next.json';
 const SNAPSHOT_PREV = 'snapshot.prev.json';
 const JOURNAL = 'journal.log';
 const JOURNAL_PREV = 'journal.prev.log';
+/** The number of the newest record that was on disk, written after it and not synced: a journal that ends before it has lost something. */
+const NEWEST = 'newest';
 /** What write-file-atomic leaves behind when it is killed. */
 const TEMPORARY = /^snapshot\.(next\.|prev\.)?json\.\d+$/;
 
@@ -52,6 +54,9 @@ export interface StateFilesOptions {
 export class StateFiles {
   readonly #options: StateFilesOptions;
   #journal: JournalFile | undefined;
+  #newest: JournalFile | undefined;
+  /** Files that must be there: one that is not was taken away under the running process. */
+  readonly #present = new Set<string>();
   #journalBytes = 0;
   #hasTail = false;
   #hasUnfinishedRotation = false;
@@ -92,8 +97,17 @@ export class StateFiles {
     return this.#hasTail;
   }
 
-  /** On disk when it resolves. After a failure the journal is as before, or is made so by the next call. */
-  async append(data: Buffer): Promise<void> {
+  /** Whether the files are still there as they were written. When not, `isDamaged`, and a repair writes everything anew. */
+  async check(): Promise<void> {
+    const { fileSystem, directory } = this.#options;
+    const names = new Set(await fileSystem.listNames(directory).catch(() => []));
+    const isThere = [...this.#present].every((name) => names.has(name));
+    const isWhole = this.#journal === undefined || this.#hasTail || (await this.#journal.isIntact?.(this.#journalBytes)) !== false;
+    if (!isThere || !isWhole) this.#isDamaged = true;
+  }
+
+  /** On disk when it resolves. `sequence` is the number of the last record in it. After a failure the journal is as before, or is made so by the next call. */
+  async append(data: Buffer, sequence: number): Promise<void> {
     if (data.length === 0 && !this.#hasTail) return;
     try {
       this.#journal ??= await this.#openJournal();
@@ -108,6 +122,8 @@ export class StateFiles {
       await this.#journal.sync();
       this.#journalBytes += data.length;
       this.#hasTail = false;
+      this.#present.add(JOURNAL);
+      await this.#noteNewest(sequence);
     } catch (error) {
       await this.#closeJournal();
       throw error;
@@ -126,12 +142,15 @@ export class StateFiles {
     this.#journalBytes = 0;
     await fileSystem.syncDirectory(directory);
     this.#hasUnfinishedRotation = false;
+    this.#present.add(SNAPSHOT);
+    this.#present.delete(JOURNAL);
   }
 
   /** Writes the whole state twice, then moves damaged files aside and drops the rest: nothing depends on them any more. */
   async repair(image: StateImage): Promise<void> {
     const { fileSystem, directory } = this.#options;
     const data = await encodeSnapshot(image, this.#options.strip);
+    await fileSystem.makeDirectory(directory);
     for (const name of [SNAPSHOT, SNAPSHOT_PREV]) {
       if (this.#damagedNames.has(name)) await this.#quarantine(name);
       await fileSystem.writeAtomic(this.#path(name), data);
@@ -147,10 +166,15 @@ export class StateFiles {
     this.#journalBytes = 0;
     this.#hasTail = false;
     this.#hasUnfinishedRotation = false;
+    this.#present.clear();
+    for (const name of [SNAPSHOT, SNAPSHOT_PREV]) this.#present.add(name);
+    await this.#closeNewest();
+    await this.#noteNewest(image.sequence);
   }
 
   async close(): Promise<void> {
     await this.#closeJournal();
+    await this.#closeNewest();
   }
 
   async #load(): Promise<LoadedState> {
@@ -164,6 +188,7 @@ export class StateFiles {
     for (const name of [SNAPSHOT, SNAPSHOT_NEXT, SNAPSHOT_PREV]) {
       const data = await this.#options.fileSystem.read(this.#path(name));
       if (data === undefined) continue;
+      if (name !== SNAPSHOT_NEXT) this.#present.add(name);
       if (name === SNAPSHOT_NEXT) this.#hasUnfinishedRotation = true;
       const image = decodeSnapshot(data);
       if (typeof image === 'string') giveUp(name, image);
@@ -175,6 +200,7 @@ export class StateFiles {
     for (const name of [JOURNAL_PREV, JOURNAL]) {
       const data = await this.#options.fileSystem.read(this.#path(name));
       if (data === undefined) continue;
+      this.#present.add(name);
       const journal = decodeJournal(data);
       replay.apply(journal.records);
       const isCovered = (base?.image.sequence ?? 0) >= (journal.records.at(-1)?.sequence ?? Infinity) + journal.badLinesAtEnd;
@@ -196,6 +222,16 @@ export class StateFiles {
     this.#isDamaged = this.#damagedNames.size > 0;
 
     if (unreadableAtEnd > 0) replay.missing.push(`${unreadableAtEnd} at the end`);
+    else {
+      const newest = decodeNewest(await this.#options.fileSystem.read(this.#path(NEWEST)));
+      const { sequence } = replay.result();
+      if (newest > sequence) {
+        replay.missing.push(`${sequence + 1}-${newest} at the end`);
+        // The numbers go on behind what was given out.
+        replay.skipTo(newest);
+        this.#isDamaged = true;
+      }
+    }
     if (replay.missing.length > 0) {
       reports.push({ kind: 'Lost', file: JOURNAL, message: `changes could not be read and are lost: ${replay.missing.join(', ')}` });
     } else if (this.#isDamaged) {
@@ -203,6 +239,23 @@ export class StateFiles {
       reports.push({ kind: 'Recovered', file: base?.name ?? JOURNAL, message: `the state was rebuilt from ${from}` });
     }
     return { ...replay.result(), reports };
+  }
+
+  /** A hint for the next start: that it cannot be written is no failure of what is on disk already. */
+  async #noteNewest(sequence: number): Promise<void> {
+    try {
+      this.#newest ??= await this.#options.fileSystem.openJournal(this.#path(NEWEST));
+      await this.#newest.truncate(0);
+      await this.#newest.append(Buffer.from(encodeNewest(sequence)));
+    } catch {
+      await this.#closeNewest();
+    }
+  }
+
+  async #closeNewest(): Promise<void> {
+    const newest = this.#newest;
+    this.#newest = undefined;
+    await newest?.close().catch(() => undefined);
   }
 
   async #openJournal(): Promise<JournalFile> {
@@ -231,6 +284,16 @@ export class StateFiles {
   #path(name: string): string {
     return join(this.#options.directory, name);
   }
+}
+
+function encodeNewest(sequence: number): string {
+  return `${checksumOf(String(sequence))} ${sequence}\n`;
+}
+
+/** 0 when there is none that can be trusted. */
+function decodeNewest(data: Buffer | undefined): number {
+  const [checksum, text = ''] = (data?.toString('latin1') ?? '').trimEnd().split(' ');
+  return text !== '' && checksum === checksumOf(text) ? Number(text) : 0;
 }
 
 function describeBadLines(journal: DecodedJournal): string {
@@ -263,6 +326,10 @@ class Replay {
       this.#sequence = record.sequence;
       this.#applyOne(record);
     }
+  }
+
+  skipTo(sequence: number): void {
+    this.#sequence = sequence;
   }
 
   result(): Omit<LoadedState, 'reports'> {

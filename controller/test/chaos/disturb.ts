@@ -16,10 +16,14 @@ export interface DisturbedSystem extends ObservedSystem {
 
 export interface Disturbance<S extends DisturbedSystem = System> {
   readonly name: string;
+  /** What must be so before, without load and outside of the account. */
+  readonly prepare?: (system: S) => Promise<void>;
   /** Makes the fault; resolves once it is made. Returns ids of the containers that the fault itself takes. */
   readonly make: (system: S) => Promise<readonly string[]>;
   /** The failed requests that nobody could have saved. */
   readonly isUnsavable?: (failure: LoadFailure) => boolean;
+  /** Of what is declared, what the disturbance itself changes: names as `holdings` has them. */
+  readonly changed?: readonly string[];
   /** Instead of "as declared, and nothing left to do". */
   readonly until?: (system: S) => Promise<void>;
 }
@@ -41,10 +45,11 @@ export async function disturb<S extends DisturbedSystem>(options: DisturbOptions
   const outcome = { tried: 0, survived: 0, requestsSent: 0, requestsFailed: 0, requestsCut: 0, containersRestarted: 0, thingsLost: 0 };
   const convergeMs: number[] = [];
   const failures: string[] = [];
-  for (const { name, make, isUnsavable = () => false, until } of disturbances) {
+  for (const { name, prepare, make, isUnsavable = () => false, changed = [], until } of disturbances) {
     outcome.tried++;
+    await prepare?.(system);
     const idsBefore = await runningIds(system);
-    const heldBefore = await holdings(system);
+    const heldBefore = new Map([...(await holdings(system))].filter(([held]) => !changed.includes(held)));
     const loads = await Promise.all(
       [options.load, ...(options.otherLoads ?? [])].map(async (load) => (await system.load?.(load)) ?? new Load(system, load)),
     );

@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -43,9 +43,20 @@ export interface Answer {
   readonly body: string;
 }
 
-/** `web`, three replicas, pinned, and `plain`, two, not pinned; a generated Secret in the environment of web. */
+/** `web`, three replicas, pinned, and `plain`, two, not pinned; generated Secrets, one in the environment of both and one that nobody uses. */
 export function isolatedManifests(basePort: number, edit: (text: string) => string = (text) => text): Readonly<Record<string, string>> {
-  return { 'web.yaml': edit(manifestOf('web', 3, `${basePort}-${basePort + 4}`)), 'plain.yaml': edit(manifestOf('plain', 2, undefined)) };
+  return {
+    'web.yaml': edit(manifestOf('web', 3, `${basePort}-${basePort + 4}`)),
+    'plain.yaml': edit(manifestOf('plain', 2, undefined)),
+    'secrets.yaml': ['used', 'unused'].map(secretOf).join('---\n'),
+  };
+}
+
+function secretOf(name: string): string {
+  return `apiVersion: v1
+kind: Secret
+metadata: { name: ${name}, annotations: { coxswain.dev/generate: password } }
+`;
 }
 
 function manifestOf(name: string, replicas: number, hostPorts: string | undefined): string {
@@ -70,7 +81,7 @@ spec:
           imagePullPolicy: Never
           command: [sh, -c, 'mkdir -p /tmp/w/plain; echo "$VERSION" | tee /tmp/w/plain/index.html > /tmp/w/index.html; trap "exit 0" TERM; httpd -f -p 8080 -h /tmp/w & wait']
           ports: [{ containerPort: 8080 }]
-          env: [{ name: VERSION, value: one }]
+          env: [{ name: VERSION, value: one }, { name: PASSWORD, valueFrom: { secretKeyRef: { name: used, key: password } } }]
           startupProbe: { httpGet: { path: /, port: 8080 }, periodSeconds: 1, failureThreshold: 60 }
           readinessProbe: ${probe(1)}
           livenessProbe: ${probe(2)}
@@ -177,6 +188,20 @@ export class IsolatedSystem {
     this.runtime.close();
     if (this.#options.home === undefined) rmSync(this.home, { recursive: true, force: true });
     rmSync(this.manifestDir, { recursive: true, force: true });
+  }
+
+  /** Killed with SIGKILL; `meanwhile` happens before the supervisor starts another one. */
+  async crashControlPlaneAnd(meanwhile: () => void): Promise<void> {
+    const supervisor = this.pid('supervisor');
+    process.kill(supervisor, 'SIGSTOP');
+    try {
+      const before = this.pid('control-plane');
+      process.kill(before, 'SIGKILL');
+      await eventually(() => !existsSync(`/proc/${before}/fd/0`), END_DEADLINE_MS);
+      meanwhile();
+    } finally {
+      process.kill(supervisor, 'SIGCONT');
+    }
   }
 
   // ---- what it says

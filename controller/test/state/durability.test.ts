@@ -54,7 +54,7 @@ describe('durable state', () => {
     const { states, store } = await record(disk);
     expect(await reopen(disk.copy())).to.include({ state: states.at(-1) });
     await store.close();
-    expect([...disk.files.keys()].sort()).to.deep.equal(['/state/journal.prev.log', '/state/snapshot.json']);
+    expect([...disk.files.keys()].sort()).to.deep.equal(['/state/journal.prev.log', '/state/newest', '/state/snapshot.json']);
     const { state, reports } = await reopen(disk);
     expect(state).to.equal(states.at(-1));
     expect(reports).to.deep.equal([]);
@@ -70,6 +70,8 @@ describe('durable state', () => {
       if (length > 0 && journal[length - 1] === 0x0a) newlines += 1;
       const cut = disk.copy();
       cut.files.set('/state/journal.log', journal.subarray(0, length));
+      // A crash that leaves no more of the journal has not come to noting its newest record.
+      cut.files.delete('/state/newest');
       const { state, reports, store } = await reopen(cut);
       const index = states.indexOf(state);
       // The first line is the reservation of resourceVersions.
@@ -87,6 +89,42 @@ describe('durable state', () => {
     expect(reached.size).to.equal(states.length);
   });
 
+  it('a journal that was cut or deleted after it was written is told as a loss, at any length', async () => {
+    const disk = new MemoryFileSystem();
+    await record(disk);
+    const journal = contentsOf(disk, 'journal.log');
+    const lengths = [undefined, ...Array.from({ length: journal.length }, (_, length) => length)];
+    for (const length of lengths) {
+      const cut = disk.copy();
+      if (length === undefined) cut.files.delete('/state/journal.log');
+      else cut.files.set('/state/journal.log', journal.subarray(0, length));
+      const { reports, store } = await reopen(cut);
+      expect(reports.map(({ kind }) => kind)).to.include('Lost');
+      // It is told once, and what follows is not lost.
+      store.create(configMap('after', 'loss'));
+      await store.flushed();
+      const again = await reopen(cut);
+      expect(again.reports).to.deep.equal([]);
+      expect(again.store.get('ConfigMap', 'default/after')?.data).to.deep.equal({ value: 'loss' });
+    }
+  });
+
+  for (const gone of [['journal.log'], ['snapshot.json'], ['journal.log', 'snapshot.json', 'newest', 'journal.prev.log']])
+    it(`${gone.join(', ')} deleted under the running store: the next write puts everything in its place again`, async () => {
+      const disk = new MemoryFileSystem();
+      const { store } = await record(disk);
+      await store.close();
+      const second = await openStore(disk);
+      second.store.create(configMap('second', 'x'));
+      await second.store.flushed();
+      for (const name of gone) disk.files.delete(`/state/${name}`);
+      second.store.create(configMap('third', 'x'));
+      await second.store.flushed();
+      const { state, reports } = await reopen(disk);
+      expect(state).to.equal(fingerprint(durableStateOf(second.store)));
+      expect(reports).to.deep.equal([]);
+    });
+
   it('never loses anything silently to a flipped bit, in any file', async () => {
     const disk = new MemoryFileSystem();
     const { store } = await record(disk);
@@ -100,7 +138,7 @@ describe('durable state', () => {
     third.store.putRecord('counts users', 7);
     await third.store.flushed();
     const expected = fingerprint(durableStateOf(third.store));
-    const names = [...disk.files.keys()].sort();
+    const names = [...disk.files.keys()].sort().filter((name) => name !== '/state/newest');
     expect(names).to.deep.equal(['/state/journal.log', '/state/journal.prev.log', '/state/snapshot.json', '/state/snapshot.prev.json']);
     for (const name of names) {
       const data = disk.files.get(name) ?? Buffer.alloc(0);

@@ -1,6 +1,6 @@
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { expect } from 'chai';
 import { ObjectStore } from '../../src/state/object-store.ts';
 import { deployment, silent } from './fixtures.ts';
@@ -29,8 +29,32 @@ describe('object store on a real disk', () => {
     await third.close();
     expect((await stat(directory)).mode & 0o777).to.equal(0o700);
     const names = (await readdir(directory)).sort();
-    expect(names).to.deep.equal(['journal.prev.log', 'snapshot.json', 'snapshot.prev.json']);
+    expect(names).to.deep.equal(['journal.prev.log', 'newest', 'snapshot.json', 'snapshot.prev.json']);
     for (const name of names) expect((await stat(join(directory, name))).mode & 0o777, name).to.equal(0o600);
+  });
+
+  it('a journal cut, replaced or deleted under the running store is noticed: the next write is not lost', async () => {
+    const harms: readonly ((path: string) => Promise<void>)[] = [
+      (path) => truncate(path, 10),
+      (path) => rm(path),
+      async (path) => {
+        await rm(path);
+        await writeFile(path, '');
+      },
+      (path) => rm(dirname(path), { recursive: true }),
+    ];
+    for (const [index, harm] of harms.entries()) {
+      const place = join(directory, `harm-${index}`);
+      const { store } = await ObjectStore.open({ directory: place, logger: silent });
+      store.create(deployment('acts'));
+      await store.flushed();
+      await harm(join(place, 'journal.log'));
+      store.update(deployment('acts', 2));
+      await store.flushed();
+      const { store: second, reports } = await ObjectStore.open({ directory: place, logger: silent });
+      expect(reports).to.deep.equal([]);
+      expect(second.get('Deployment', 'default/acts')?.spec.replicas).to.equal(2);
+    }
   });
 
   it('opens 10,000 objects within half a second', async () => {

@@ -86,6 +86,7 @@ function disturbance(
 ): Disturbance<IsolatedSystem> {
   return {
     name,
+    ...(change === rollout && { changed: ['/apis/apps/v1/deployments default/web'] }),
     make: async (system) => {
       let left = times;
       proxy.fault = (call) => (matches(call) && left-- > 0 ? fault : undefined);

@@ -2,11 +2,10 @@
 import type { ChaosScenario } from '../scenario.ts';
 import { CONTAINER_FAULTS } from './container-faults.ts';
 import { controlPlaneKilled } from './control-plane-killed.ts';
-import { engineEnded, engineEndedLiveRestore } from './engine-ended.ts';
-import { ENGINE_FAULTS } from './engine-faults.ts';
 import { ingressKilled, ingressRestarted } from './ingress-killed.ts';
 import { killedAtEveryStep } from './killed-at-every-step.ts';
 import { everythingKilled, supervisorKilled } from './supervisor-killed.ts';
+import { SURROUNDINGS } from './surroundings.ts';
 
 export const SCENARIOS: readonly ChaosScenario[] = [
   controlPlaneKilled,
@@ -16,7 +15,5 @@ export const SCENARIOS: readonly ChaosScenario[] = [
   supervisorKilled,
   everythingKilled,
   ...CONTAINER_FAULTS,
-  engineEndedLiveRestore,
-  engineEnded,
-  ...ENGINE_FAULTS,
+  ...SURROUNDINGS,
 ];
