@@ -60,9 +60,10 @@ export class SwarmService {
     }, deadlineMs);
   }
 
-  async update(environment: readonly string[]): Promise<void> {
+  /** @param monitorNs of the update; the engine takes 0 for its default of 5 s, so 1 is the least there is */
+  async update(environment: readonly string[], monitorNs: number): Promise<void> {
     const { Version: version } = (await this.#service.inspect()) as ServiceInspection;
-    await this.#service.update({ ...specOf(this.#name, this.#options, environment), version: version.Index });
+    await this.#service.update({ ...specOf(this.#name, this.#options, environment, monitorNs), version: version.Index });
   }
 
   async untilUpdated(deadlineMs: number): Promise<void> {
@@ -88,12 +89,11 @@ export class SwarmService {
   }
 }
 
-function specOf(name: string, { image, command, replicas }: SwarmServiceOptions, environment: readonly string[]): object {
+function specOf(name: string, { image, command, replicas }: SwarmServiceOptions, environment: readonly string[], monitorNs = 1): object {
   return {
     Name: name,
     TaskTemplate: { ContainerSpec: { Image: image, Command: command, Env: environment, StopGracePeriod: 10e9 } },
     Mode: { Replicated: { Replicas: replicas } },
-    // A monitor of 0 would mean the default of 5 s for the engine: one nanosecond is the least there is.
-    UpdateConfig: { Parallelism: 2, Delay: 0, Monitor: 1, Order: 'start-first', FailureAction: 'continue' },
+    UpdateConfig: { Parallelism: 2, Delay: 0, Monitor: monitorNs, Order: 'start-first', FailureAction: 'continue' },
   };
 }

@@ -2,7 +2,7 @@
  * The arithmetic of a rollout: how many pods the new ReplicaSet and the old ones should have now.
  * As Kubernetes does it: never more than replicas + maxSurge pods, never fewer than replicas - maxUnavailable available.
  *
- *   replicas 4, maxSurge 1, maxUnavailable 1, all old available:  new 0 -> 2 (5 pods allowed, one old goes at once), old 4 -> 3
+ *   replicas 4, maxSurge 1, maxUnavailable 1, all old available:  old 4 -> 3 at once, new 0 -> 2 (5 pods are allowed)
  *   then per available new pod one old pod goes, until new 4, old 0.
  *
  * On pinned host ports the surge pods stay until the end: old pods are replaced in place, on the port that the old one gave back,
@@ -68,7 +68,6 @@ export function rollOut(state: RolloutState): RolloutStep {
     : state.bounds.maxSurge;
   const isStuck = isPinned && maxSurge === 0 && state.bounds.maxUnavailable === 0;
   const maxTotal = replicas + maxSurge;
-  const total = newPods.active + oldPods.active + (isPinned ? terminating : 0);
   const newMost = isPinned ? maxTotal : replicas;
   // Old pods go as far as availability allows; those that do not serve go first and cost nothing.
   const minAvailable = Math.max(replicas - state.bounds.maxUnavailable, 0);
@@ -79,8 +78,10 @@ export function rollOut(state: RolloutState): RolloutStep {
   const removable = Math.max(newPods.active + oldPods.active - minAvailable - newPending, 0);
   const goes = Math.min(Math.min(oldBroken, removable) + Math.min(spare, oldPods.available), removable, oldPods.active);
   const oldWanted = oldPods.active - goes;
+  // What goes makes room at once; on pinned ports only once it has given its port back.
+  const staying = newPods.active + (isPinned ? oldPods.active + terminating : oldWanted);
   // Scaled down in the middle of the rollout: what is above the bound and may not go from the old pods goes from the new ones.
-  const newWanted = Math.min(newPods.active + Math.max(maxTotal - total, 0), newMost, Math.max(maxTotal - oldWanted, 0));
+  const newWanted = Math.min(newPods.active + Math.max(maxTotal - staying, 0), newMost, Math.max(maxTotal - oldWanted, 0));
   return { newWanted, oldWanted, isRollingOut: true, blocked: isStuck ? 'NoFreePort' : undefined };
 }
 

@@ -123,7 +123,7 @@ describe('project', () => {
   });
 
   it('is cut where it would go on for long, and says so', () => {
-    const slow = { replicas: 150, maxSurge: 1, maxUnavailable: 0 };
+    const slow = { replicas: 250, maxSurge: 1, maxUnavailable: 0 };
     const host = new SimulatedHost().declare(makeDeployment(slow)).converge();
     host.declare(makeDeployment({ ...slow, image: 'web:2' }));
     expect(project(host.world()).isComplete).to.equal(false);
