@@ -4,6 +4,7 @@ import pc from 'picocolors';
 import { stringify } from 'yaml';
 import type { ApplyReport, CrashReport, StatusReport } from '../api/control-plane-port.ts';
 import { resourceUrl } from '../api/resource-path.ts';
+import { formatReference } from '../model/objects.ts';
 import type { Deployment, Event, KubernetesObject, Pod } from '../model/objects.ts';
 import type { CliContext } from './cli-context.ts';
 import { CliError, EXIT_CODE } from './cli-error.ts';
@@ -29,6 +30,16 @@ import { prepareProgram } from './run-program.ts';
 import { formatProblem, formatStatus } from './status-view.ts';
 import { formatAge, formatTable } from './text-table.ts';
 
+/** `status` and `events` are about everything unless a namespace is named: on one host that is what people ask. */
+interface Scope {
+  readonly namespace?: string;
+  readonly allNamespaces?: true;
+}
+
+function namespaceOf({ namespace, allNamespaces }: Scope): string | undefined {
+  return allNamespaces === true ? undefined : namespace;
+}
+
 /** Adds the commands to `program`. Call it before parsing; end with `runProgram`. */
 export function addClientCommands(program: Command, context: CliContext): void {
   prepareProgram(program, context);
@@ -49,13 +60,16 @@ function addStatus(program: Command, context: CliContext): void {
     .command('status')
     .description('what runs, where, and what is not fine')
     .addOption(formatOption(['table', 'json']))
+    .option('-n, --namespace <name>', 'only what runs in this namespace')
+    .option('-A, --all-namespaces', 'of every namespace, as without -n')
     .addHelpText('after', `\nExample: coxswain status -o json${EXIT_CODES}`)
-    .action(async ({ output }: { output: Format }) => {
+    .action(async ({ output, ...scope }: { output: Format } & Scope) => {
       const client = clientOf(context);
+      const namespace = namespaceOf(scope);
       const [status, deployments, pods] = await Promise.all([
         client.get(`${COXSWAIN}/status`) as Promise<StatusReport>,
-        client.get(resourceUrl(describe('Deployment'))) as Promise<Listing<Deployment>>,
-        client.get(resourceUrl(describe('Pod'))) as Promise<Listing<Pod>>,
+        client.get(resourceUrl(describe('Deployment'), namespace)) as Promise<Listing<Deployment>>,
+        client.get(resourceUrl(describe('Pod'), namespace)) as Promise<Listing<Pod>>,
       ]);
       const view = { status, deployments: deployments.items, pods: sortByName(pods.items) };
       if (output === 'json') printJson(context, view);
@@ -101,9 +115,11 @@ function addEvents(program: Command, context: CliContext): void {
     .command('events')
     .description('what happened and why, oldest first')
     .addOption(formatOption(['table', 'json']))
+    .option('-n, --namespace <name>', 'only about objects of this namespace')
+    .option('-A, --all-namespaces', 'of every namespace, as without -n')
     .addHelpText('after', `\nExample: coxswain events${EXIT_CODES}`)
-    .action(async ({ output }: { output: Format }) => {
-      const list = (await clientOf(context).get(resourceUrl(describe('Event')))) as Listing<Event>;
+    .action(async ({ output, ...scope }: { output: Format } & Scope) => {
+      const list = (await clientOf(context).get(resourceUrl(describe('Event'), namespaceOf(scope)))) as Listing<Event>;
       const events = [...list.items].sort((a, b) => compare(a.lastTimestamp, b.lastTimestamp));
       if (output === 'json') {
         printJson(context, { ...list, items: events });
@@ -114,7 +130,7 @@ function addEvents(program: Command, context: CliContext): void {
         formatAge(lastTimestamp, nowOf(context)),
         type === 'Warning' ? colors.yellow(type) : type,
         reason,
-        `${involvedObject.kind.toLowerCase()}/${involvedObject.name}`,
+        formatReference(involvedObject.kind, involvedObject),
         String(count),
         message.replaceAll('\n', ' '),
       ]);

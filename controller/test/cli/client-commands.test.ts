@@ -7,7 +7,7 @@ import { ControlPlaneError } from '../../src/api/control-plane-port.ts';
 import { addClientCommands } from '../../src/cli/client-commands.ts';
 import type { CliContext } from '../../src/cli/cli-context.ts';
 import { runProgram } from '../../src/cli/run-program.ts';
-import type { Pod } from '../../src/model/objects.ts';
+import type { KubernetesObject, Pod } from '../../src/model/objects.ts';
 import { startFixture } from '../api/api-fixture.ts';
 import type { ApiFixture } from '../api/api-fixture.ts';
 import { STATUS } from '../api/stub-control-plane.ts';
@@ -303,6 +303,27 @@ describe('client commands', () => {
     );
     const { items } = JSON.parse((await run(['events', '-o', 'json'])).out) as { items: { message: string }[] };
     expect(items.map(({ message }) => message)).to.deep.equal(['first', 'second']);
+  });
+
+  it('status and events tell of every namespace, or of one', async () => {
+    const shop = <T extends KubernetesObject>(object: T): T => ({ ...object, metadata: { ...object.metadata, namespace: 'shop' } });
+    api.store.create(shop(deployment('cart')));
+    api.store.create(event('a', 'here'));
+    api.store.create(shop({ ...event('b', 'there'), involvedObject: { kind: 'Pod', namespace: 'shop', name: 'cart-0' } }));
+    expect((await run(['status'])).out)
+      .to.match(/shop +cart/)
+      .and.match(/default +acts/);
+    expect((await run(['status', '-n', 'shop'])).out)
+      .to.match(/shop +cart/)
+      .and.not.include('acts  ');
+    expect((await run(['status', '-n', 'default'])).out).not.to.include('cart');
+    expect((await run(['events', '-A'])).out)
+      .to.include('pod/acts-0 ')
+      .and.include('pod/cart-0.shop ');
+    expect((await run(['events', '-n', 'shop'])).out)
+      .to.include('there')
+      .and.not.include('here\n');
+    expect((await run(['events', '-n', 'default'])).out).not.to.include('there');
   });
 
   it('get prints objects as a table, JSON or YAML; a table never shows a secret', async () => {
