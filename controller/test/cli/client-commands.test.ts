@@ -308,8 +308,8 @@ describe('client commands', () => {
   it('status and events tell of every namespace, or of one', async () => {
     const shop = <T extends KubernetesObject>(object: T): T => ({ ...object, metadata: { ...object.metadata, namespace: 'shop' } });
     api.store.create(shop(deployment('cart')));
-    api.store.create(event('a', 'here'));
-    api.store.create(shop({ ...event('b', 'there'), involvedObject: { kind: 'Pod', namespace: 'shop', name: 'cart-0' } }));
+    api.store.create(event('a', 'in default'));
+    api.store.create(shop({ ...event('b', 'in shop'), involvedObject: { kind: 'Pod', namespace: 'shop', name: 'cart-0' } }));
     expect((await run(['status'])).out)
       .to.match(/shop +cart/)
       .and.match(/default +acts/);
@@ -321,9 +321,9 @@ describe('client commands', () => {
       .to.include('pod/acts-0 ')
       .and.include('pod/cart-0.shop ');
     expect((await run(['events', '-n', 'shop'])).out)
-      .to.include('there')
-      .and.not.include('here\n');
-    expect((await run(['events', '-n', 'default'])).out).not.to.include('there');
+      .to.include('in shop')
+      .and.not.include('in default');
+    expect((await run(['events', '-n', 'default'])).out).not.to.include('in shop');
   });
 
   it('get prints objects as a table, JSON or YAML; a table never shows a secret', async () => {

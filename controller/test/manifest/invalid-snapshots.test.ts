@@ -162,6 +162,16 @@ describeProblems('objects that are wrong together: together', [
     ],
   },
   {
+    name: 'host ports that overlap with those of an application in another namespace',
+    files: join(
+      pinned(DEPLOYMENT, '8000-8009'),
+      pinned(edit(DEPLOYMENT, 'name: web\nspec', 'name: web\n  namespace: shop\nspec'), '8005-8014'),
+    ),
+    problems: [
+      'PortOverlap web.yaml:33:21 deployment/web.shop spec.template.metadata.annotations["coxswain.dev/host-ports"]: host ports 8005-8014 overlap with 8000-8009 of deployment/web (web.yaml:1)',
+    ],
+  },
+  {
     name: 'fewer host ports than replicas',
     files: pinned(DEPLOYMENT, '"8000"'),
     problems: ['TooFewPorts web.yaml:6:3 deployment/web spec.replicas: 2 replicas need 2 host ports, and 8000 has 1'],
