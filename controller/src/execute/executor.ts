@@ -60,6 +60,7 @@ export class Executor {
     const nothing = (): undefined => undefined;
     this.#executions = {
       PullImage: ({ image }, signal) => runtime.pullImage(image, signal).then(nothing),
+      RemoveImage: ({ image }, signal) => runtime.removeImage(image, signal).then(nothing),
       CreateNetwork: ({ network, labels }, signal) => runtime.createNetwork(network, labels, signal).then(nothing),
       RemoveNetwork: ({ network }, signal) => runtime.removeNetwork(network, signal).then(nothing),
       CreateVolume: ({ volume, labels }, signal) => runtime.createVolume(volume, labels, signal).then(nothing),

@@ -22,6 +22,7 @@ import { EngineLook } from './engine-look.ts';
 import { CONTROL_LIMITS } from './limits.ts';
 import { operationEvent } from './operation-events.ts';
 import { checkPlan } from './plan-check.ts';
+import { PulledImages } from './pulled-images.ts';
 
 export interface LoopPorts {
   readonly store: ObjectStore;
@@ -99,10 +100,12 @@ export class ControlLoop {
     engineUnreachableSinceMs: undefined,
   };
   #lastPlan: Plan | undefined;
+  readonly #pulled: PulledImages;
 
   constructor(ports: LoopPorts, options: LoopOptions) {
     this.#ports = ports;
     this.#options = options;
+    this.#pulled = new PulledImages(ports.store);
     this.#engine = new EngineLook({
       look: (signal) => this.#look(signal),
       patienceMs: CONTROL_LIMITS.lookPatienceMs,
@@ -142,6 +145,10 @@ export class ControlLoop {
     if (containerId === undefined) this.#ports.observer.touch(operation.subject);
     else this.#ports.observer.expect(containerId);
     const pod = this.#podNamed(operation.resource);
+    if (operation.verb === 'RemoveImage') {
+      const event = operationEvent(outcome, { apiVersion: 'v1', kind: 'Node', name: 'localhost' });
+      if (event !== undefined) this.#ports.events.record(event);
+    }
     if (pod !== undefined) {
       const { name, namespace, uid } = pod.metadata;
       const event = operationEvent(outcome, {
@@ -152,6 +159,7 @@ export class ControlLoop {
       });
       if (event !== undefined) this.#ports.events.record(event);
     }
+    this.#pulled.note(outcome);
     this.wake();
   }
 
@@ -226,6 +234,7 @@ export class ControlLoop {
     // An object declared while the engine was asked may name an image nobody has looked for: unknown is not absent.
     const now = this.#imageReferences();
     if (now.size > references.size || [...now].some((reference) => !references.has(reference))) await observer.refresh(now, signal);
+    this.#pulled.learn(now, observer.images);
     for (const subject of ended) if (!observer.isPending(subject)) this.#unobserved.delete(subject);
   }
 
@@ -296,6 +305,7 @@ export class ControlLoop {
       networks: observer.networks,
       volumes: observer.volumes,
       images: observer.images,
+      pulledImages: this.#pulled.ids,
       probes: prober.probes,
       ingress: ingress.observed,
       logTails: crashLogs.tails,
@@ -308,7 +318,7 @@ export class ControlLoop {
 
   #imageReferences(): ReadonlySet<string> {
     const { store } = this.#ports;
-    return imageReferences({ Deployment: store.list('Deployment'), Pod: store.list('Pod') });
+    return new Set([...imageReferences({ Deployment: store.list('Deployment'), Pod: store.list('Pod') }), ...this.#pulled.ids.keys()]);
   }
 
   #apply(changes: readonly ObjectChange[]): void {

@@ -6,6 +6,7 @@ import type { EventDraft } from '../reconcile/world.ts';
 
 const REASONS: Partial<Record<Verb, string>> = {
   PullImage: 'Pulled',
+  RemoveImage: 'ImageRemoved',
   CreateContainer: 'Created',
   StartContainer: 'Started',
   KillContainer: 'Killing',
@@ -37,6 +38,8 @@ function describe(operation: Operation): string {
   switch (operation.verb) {
     case 'PullImage':
       return `Pulled image ${operation.image}`;
+    case 'RemoveImage':
+      return `Removed image ${operation.image}: ${operation.cause}`;
     case 'CreateContainer':
       return `Created container ${operation.spec.name}: ${operation.cause}`;
     case 'KillContainer':

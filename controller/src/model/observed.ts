@@ -103,6 +103,8 @@ export interface ObservedState {
   readonly volumes: ReadonlyMap<string, ObservedVolume>;
   /** Image reference -> image, for the references any pod names; absent means not on this host. */
   readonly images: ReadonlyMap<string, ObservedImage>;
+  /** Images that this instance pulled: reference -> image id; "" while it is not known. */
+  readonly pulledImages: ReadonlyMap<string, string>;
   /** Directories that WriteFiles has completed; their names carry a digest of their content. */
   readonly writtenDirectories: ReadonlySet<string>;
   readonly probes: ReadonlyMap<string, ObservedProbes>;

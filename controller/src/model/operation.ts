@@ -86,6 +86,7 @@ export type Operation =
       /** Asked for the first time by this pod: earlier failures do not count. */
       readonly isFirst: boolean;
     })
+  | (OperationBase & { readonly verb: 'RemoveImage'; readonly image: string })
   | (OperationBase & { readonly verb: 'CreateNetwork'; readonly network: string; readonly labels: Readonly<Record<string, string>> })
   | (OperationBase & { readonly verb: 'RemoveNetwork'; readonly network: string })
   | (OperationBase & { readonly verb: 'CreateVolume'; readonly volume: string; readonly labels: Readonly<Record<string, string>> })
@@ -132,6 +133,7 @@ export function formatPlannedOperation(operation: Operation, containerNames: Rea
 function formatTarget(operation: Operation, containerNames: ReadonlyMap<string, string>): string {
   switch (operation.verb) {
     case 'PullImage':
+    case 'RemoveImage':
       return operation.image;
     case 'CreateNetwork':
     case 'RemoveNetwork':

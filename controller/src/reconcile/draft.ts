@@ -23,6 +23,7 @@ export class Draft {
   readonly probeNow: string[] = [];
   readonly logsWanted: string[] = [];
   readonly podMemory = new Map<string, PodMemory>();
+  readonly unusedImages = new Map<string, number>();
   readonly deploymentMemory = new Map<ObjectKey, DeploymentMemory>();
   /** Container lists by pod uid, newest first (highest restart count). */
   readonly containersByPod: ReadonlyMap<string, readonly ObservedContainer[]>;
@@ -152,7 +153,7 @@ export class Draft {
       probeNow: this.probeNow,
       logsWanted: this.logsWanted,
       endpointTable,
-      memory: { pods: this.podMemory, deployments: this.deploymentMemory },
+      memory: { pods: this.podMemory, deployments: this.deploymentMemory, unusedImages: this.unusedImages },
       wakeAtMs: this.#wakeAtMs,
     };
   }

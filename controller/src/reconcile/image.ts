@@ -60,7 +60,7 @@ export function imageWaiting(draft: Draft, pod: Pod): ContainerState['waiting'] 
   const { failures, busySubjects, images } = draft.world.observed;
   const { image = '', imagePullPolicy } = pod.spec.containers[0] ?? {};
   const pull = failures.get(`image:${image}`);
-  if (pull !== undefined) {
+  if (pull?.verb === 'PullImage') {
     // While it is tried again the former failure still stands.
     if (busySubjects.has(`image:${image}`)) return { reason: 'ErrImagePull', message: pull.message };
     return { reason: 'ImagePullBackOff', message: `Back-off pulling image "${image}": ${pull.message}` };

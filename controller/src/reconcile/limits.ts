@@ -23,6 +23,8 @@ export const LIMITS = {
   /** A failed operation is tried again after this, doubling up to the most. */
   retryFirstMs: 250,
   retryMostMs: 30_000,
+  /** An image that nothing names is removed after this. */
+  imageUnusedMs: 600_000,
   /** A registry that refuses is asked less often. */
   pullRetryFirstMs: 1_000,
   pullRetryMostMs: 300_000,
@@ -36,7 +38,7 @@ export const LIMITS = {
 
 /** When an operation that failed `count` times may be tried again. */
 export function retryDelayMs(verb: string, count: number): number {
-  const isPull = verb === 'PullImage';
+  const isPull = verb === 'PullImage' || verb === 'RemoveImage';
   const firstMs = isPull ? LIMITS.pullRetryFirstMs : LIMITS.retryFirstMs;
   return Math.min(firstMs * 2 ** Math.min(count - 1, 20), isPull ? LIMITS.pullRetryMostMs : LIMITS.retryMostMs);
 }

@@ -26,6 +26,7 @@ export class ProjectedHost {
   readonly #networks: Map<string, ObservedNetwork>;
   readonly #volumes: Map<string, ObservedVolume>;
   readonly #images: Map<string, ObservedImage>;
+  readonly #pulledImages: Map<string, string>;
   readonly #writtenDirectories: Set<string>;
   readonly #probes: Map<string, ObservedProbes>;
   readonly #failures: Map<string, OperationFailure>;
@@ -41,6 +42,7 @@ export class ProjectedHost {
     this.#networks = new Map(observed.networks);
     this.#volumes = new Map(observed.volumes);
     this.#images = new Map(observed.images);
+    this.#pulledImages = new Map(observed.pulledImages);
     this.#writtenDirectories = new Set(observed.writtenDirectories);
     this.#probes = new Map(observed.probes);
     this.#failures = new Map(observed.failures);
@@ -58,6 +60,7 @@ export class ProjectedHost {
       networks: this.#networks,
       volumes: this.#volumes,
       images: this.#images,
+      pulledImages: this.#pulledImages,
       writtenDirectories: this.#writtenDirectories,
       probes: this.#probes,
       ingress: { isConnected: this.#isIngressConnected, routedEndpointIds: this.#routed, inFlight: this.#inFlight },
@@ -78,6 +81,10 @@ export class ProjectedHost {
       case 'PullImage':
         if (!this.#images.has(operation.image)) this.#images.set(operation.image, { id: SOME_ID, user: SOME_USER, isBuiltHere: false });
         this.#doneOnce.add(`PullImage ${operation.forContainer}`);
+        return;
+      case 'RemoveImage':
+        this.#images.delete(operation.image);
+        this.#pulledImages.delete(operation.image);
         return;
       case 'CreateNetwork':
         this.#networks.set(operation.network, { id: operation.network, name: operation.network, labels: operation.labels });

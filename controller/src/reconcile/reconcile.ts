@@ -19,6 +19,7 @@ import { Draft } from './draft.ts';
 import { podHealth } from './health.ts';
 import type { PodHealth } from './health.ts';
 import { hostPortOf } from './host-ports.ts';
+import { collectImages } from './image-garbage.ts';
 import { removeLeftovers } from './leftovers.ts';
 import { reconcileNamespaces } from './namespaces.ts';
 import { deploymentKeyOf } from './owner.ts';
@@ -58,6 +59,7 @@ export function reconcile(world: World): Plan {
   const table = world.teardown === 'none' ? endpointTable(draft, pods) : { routes: [], services: [] };
   noteClaims(draft);
   removeLeftovers(draft);
+  collectImages(draft);
   return draft.finish(table);
 }
 

@@ -30,6 +30,8 @@ export interface World {
 export interface Memory {
   readonly pods: ReadonlyMap<string, PodMemory>;
   readonly deployments: ReadonlyMap<ObjectKey, DeploymentMemory>;
+  /** Since when nothing has named an image that this instance pulled. */
+  readonly unusedImages?: ReadonlyMap<string, number>;
 }
 
 export interface PodMemory {

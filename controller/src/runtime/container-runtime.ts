@@ -116,6 +116,8 @@ export interface ContainerRuntime {
   createVolume(name: string, labels: Readonly<Record<string, string>>, signal: AbortSignal): Promise<void>;
   removeVolume(name: string, signal: AbortSignal): Promise<void>;
   pullImage(reference: string, signal: AbortSignal): Promise<void>;
+  /** Takes the name away, and the image with it when it has no other. Conflict when a container uses it; gone is success. */
+  removeImage(reference: string, signal: AbortSignal): Promise<void>;
 
   /**
    * Engine events of containers with these labels (and of networks and volumes), until the signal aborts. Reconnects by itself with

@@ -272,6 +272,12 @@ export class DockerRuntime implements ContainerRuntime {
     });
   }
 
+  async removeImage(reference: string, signal: AbortSignal): Promise<void> {
+    await this.#call(`remove image ${reference}`, signal, (abortSignal) =>
+      this.#docker.getImage(reference).remove({ force: false, abortSignal }),
+    ).catch(acceptStatus(404));
+  }
+
   async watchEvents(
     labels: readonly string[],
     onEvent: (event: RuntimeEvent) => void,

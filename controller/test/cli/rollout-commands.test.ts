@@ -53,6 +53,7 @@ describe('rollout commands', () => {
         networks: new Map(),
         volumes: new Map(),
         images: new Map(),
+        pulledImages: new Map(),
         writtenDirectories: new Set(),
         probes: new Map(),
         ingress: { isConnected: true, routedEndpointIds: new Set(), inFlight: new Map() },

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import type { Container } from '../../src/model/objects.ts';
 import type { ContainerEnding } from '../../src/model/operation.ts';
+import { DockerRuntime } from '../../src/runtime/docker-runtime.ts';
 import { eventually } from '../eventually.ts';
 import { ensureTestImage, TEST_IMAGE } from '../runtime/test-image.ts';
 import { TestRegistry } from '../runtime/test-registry.ts';
@@ -57,6 +58,13 @@ function site(name: string, namespace = 'default'): readonly Manifest[] {
     },
     { apiVersion: 'v1', kind: 'Service', metadata: { name, namespace }, spec: { selector: labels, ports: [{ port: 8080 }] } },
   ];
+}
+
+/** What is there already would not be pulled. */
+async function removePulled(): Promise<void> {
+  const runtime = new DockerRuntime({ socketPath: '/var/run/docker.sock' });
+  for (const tag of ['pulled:1', 'always:1']) await runtime.removeImage(registry.reference(tag), AbortSignal.timeout(20_000));
+  runtime.close();
 }
 
 const backend = (name: string): Manifest => ({ service: { name, port: { number: 8080 } } });
@@ -139,6 +147,7 @@ describe('what becomes of a pod', function () {
   before(async () => {
     await ensureTestImage('/var/run/docker.sock');
     await registry.start();
+    await removePulled();
     system = new System({ name: 'life', basePort: BASE_PORT, manifests: { 'life.yaml': MANIFESTS } });
     pods = new Pods(system);
     await system.up();
@@ -148,6 +157,7 @@ describe('what becomes of a pod', function () {
   });
   after(async () => {
     await system.remove(hasFailed);
+    await removePulled();
     await registry.close();
   });
 

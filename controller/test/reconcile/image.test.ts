@@ -104,3 +104,65 @@ describe('images', () => {
     expect(pod?.status?.phase).to.equal('Pending');
   });
 });
+
+describe('images that were pulled', () => {
+  const MINUTES = 60_000;
+
+  function removed(host: SimulatedHost): readonly string[] {
+    return host.trace.filter((line) => line.startsWith('RemoveImage')).map((line) => line.split(' ')[2]?.replace(/:$/, '') ?? '');
+  }
+
+  /** app:1 pulled and running, then app:2; without a history nothing keeps app:1. */
+  function replaced(revisionHistoryLimit: number): SimulatedHost {
+    const declared = (image: string): Deployment => {
+      const deployment = withContainer({ image });
+      return { ...deployment, spec: { ...deployment.spec, revisionHistoryLimit } };
+    };
+    const host = new SimulatedHost().declare(declared('app:1')).converge().run(2_000);
+    host.declare(declared('app:2')).run(30_000);
+    expect([...host.pulledImages.keys()]).to.deep.equal(['app:1', 'app:2']);
+    return host;
+  }
+
+  it('are removed when nothing has named them for 10 minutes, and not before', () => {
+    const host = replaced(0).run(9 * MINUTES, 1_000);
+    expect(removed(host)).to.deep.equal([]);
+    host.run(2 * MINUTES, 1_000);
+    expect(removed(host)).to.deep.equal(['app:1']);
+  });
+
+  it('stay while a revision that is kept for a rollback names them', () => {
+    expect(removed(replaced(3).run(30 * MINUTES, 10_000))).to.deep.equal([]);
+  });
+
+  it('stay when their name means another image by now, or they are used again', () => {
+    const host = replaced(0);
+    host.images.set('app:1', { id: 'sha256:somebody-built-it', user: '', isBuiltHere: false });
+    expect(removed(host.run(30 * MINUTES, 10_000))).to.deep.equal([]);
+    const again = replaced(0).run(8 * MINUTES, 1_000);
+    again.declare(withContainer({ image: 'app:1' })).run(5 * MINUTES, 1_000);
+    expect(removed(again)).to.deep.equal([]);
+  });
+
+  it('stay while the manifests have errors, and when the instance is taken down', () => {
+    const erroneous = replaced(0);
+    erroneous.isRemovalAllowed = false;
+    expect(removed(erroneous.run(30 * MINUTES, 10_000))).to.deep.equal([]);
+    const down = replaced(0);
+    down.teardown = 'down';
+    expect(removed(down.run(30 * MINUTES, 10_000))).to.deep.equal([]);
+  });
+
+  it('go one at a time, and what was never pulled stays', () => {
+    const host = new SimulatedHost();
+    for (const image of ['old:1', 'old:2', 'own:1']) host.images.set(image, { id: image, user: '', isBuiltHere: false });
+    for (const image of ['old:1', 'old:2']) host.pulledImages.set(image, image);
+    host.step();
+    host.nowMs += 11 * MINUTES;
+    const plan = host.step();
+    expect(plan.operations.map(({ verb }) => verb)).to.deep.equal(['RemoveImage']);
+    host.run(1_000);
+    expect(removed(host)).to.deep.equal(['old:1', 'old:2']);
+    expect([...host.images.keys()]).to.include('own:1');
+  });
+});

@@ -45,6 +45,7 @@ export class SimulatedHost {
   readonly images = new Map<string, ObservedImage>(
     ['web:1', 'web:2', 'db:1'].map((image) => [image, { id: `sha256:${image}`, user: '', isBuiltHere: false }]),
   );
+  readonly pulledImages = new Map<string, string>();
   readonly probes = new Map<string, ObservedProbes>();
   readonly failures = new Map<string, OperationFailure>();
   readonly busy = new Set<string>();
@@ -111,6 +112,7 @@ export class SimulatedHost {
         networks: this.networks,
         volumes: this.volumes,
         images: this.images,
+        pulledImages: this.pulledImages,
         writtenDirectories: new Set(),
         probes: this.probes,
         ingress: { isConnected: this.isIngressConnected, routedEndpointIds: this.routed, inFlight: this.inFlight },
@@ -281,7 +283,12 @@ export class SimulatedHost {
         return;
       case 'PullImage':
         this.images.set(operation.image, { id: `sha256:${operation.image}`, user: '', isBuiltHere: false });
+        if (!operation.wasPresent) this.pulledImages.set(operation.image, `sha256:${operation.image}`);
         this.doneOnce.add(`PullImage ${operation.forContainer}`);
+        return;
+      case 'RemoveImage':
+        this.images.delete(operation.image);
+        this.pulledImages.delete(operation.image);
         return;
       case 'RemoveContainer':
         this.containers.delete(operation.containerId);

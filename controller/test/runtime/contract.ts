@@ -397,6 +397,11 @@ function describeNetworksAndVolumes(get: () => ContractWorld): void {
       await world.runtime.removeVolume(name, world.signal());
     });
 
+    it('takes the removal of an image that is not there as success', async () => {
+      const world = get();
+      await world.runtime.removeImage('coxswain-test/absent:latest', world.signal());
+    });
+
     it('fails to pull what no registry has', async () => {
       const world = get();
       const error = await world.runtime.pullImage('localhost:1/absent:latest', world.signal()).catch((reason: unknown) => reason);

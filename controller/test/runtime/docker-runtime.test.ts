@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import Dockerode from 'dockerode';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -158,6 +159,20 @@ describe('DockerRuntime on a real engine', function () {
       if (former === undefined) delete process.env['DOCKER_HOST'];
       else process.env['DOCKER_HOST'] = former;
     }
+  });
+
+  it('takes the name of an image away, and refuses to while a container uses its last one', async () => {
+    const docker = new Dockerode({ socketPath: SOCKET });
+    const repo = `coxswain-test/removable-${process.pid}`;
+    // An image of its own: others use the test image.
+    const committed = docker.getContainer(await world.create('sleeper'));
+    await committed.commit({ repo, tag: '1' });
+    const id = await world.create('sleeper', { image: `${repo}:1` });
+    await expectRejection(world.runtime.removeImage(`${repo}:1`, world.signal()), 'Conflict', 409);
+    await world.runtime.removeContainer(id, world.signal());
+    await world.runtime.removeImage(`${repo}:1`, world.signal());
+    expect(await world.runtime.findImage(`${repo}:1`, world.signal())).to.equal(undefined);
+    await world.runtime.removeImage(`${repo}:1`, world.signal());
   });
 
   it('keeps named volumes when a container is removed', async () => {

@@ -365,6 +365,14 @@ export class FakeRuntime implements ContainerRuntime {
     });
   }
 
+  async removeImage(reference: string, signal: AbortSignal): Promise<void> {
+    await this.#call('removeImage', [reference], signal, () => {
+      for (const { spec } of this.containers.values())
+        if (spec.image === reference) throw refusal('Conflict', 409, `image ${reference} is in use`);
+      if (this.images.delete(reference)) this.#emit({ type: 'image', action: 'untag', id: reference });
+    });
+  }
+
   async watchEvents(
     labels: readonly string[],
     onEvent: (event: RuntimeEvent) => void,
