@@ -17,7 +17,8 @@ export type StatusReason =
   | 'UnsupportedMediaType'
   | 'RequestEntityTooLarge'
   | 'ServiceUnavailable'
-  | 'InternalError';
+  | 'InternalError'
+  | 'InsufficientStorage';
 
 const CODE: Readonly<Record<StatusReason, number>> = {
   BadRequest: 400,
@@ -32,6 +33,7 @@ const CODE: Readonly<Record<StatusReason, number>> = {
   Invalid: 422,
   InternalError: 500,
   ServiceUnavailable: 503,
+  InsufficientStorage: 507,
 };
 
 const REASON_OF_STORE: Readonly<Record<StoreErrorCode, StatusReason>> = {
@@ -39,7 +41,7 @@ const REASON_OF_STORE: Readonly<Record<StoreErrorCode, StatusReason>> = {
   AlreadyExists: 'AlreadyExists',
   Conflict: 'Conflict',
   Expired: 'Expired',
-  DiskFull: 'InternalError',
+  DiskFull: 'InsufficientStorage',
   WriteFailed: 'InternalError',
   UnsupportedVersion: 'InternalError',
   Closed: 'ServiceUnavailable',

@@ -285,7 +285,8 @@ async function saved(store: ObjectStore): Promise<void> {
     await store.flushed();
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
-    throw new ApiError('InternalError', `the change is in force but not saved yet, saving is retried: ${error.message}`);
+    const reason = error.code === 'DiskFull' ? 'InsufficientStorage' : 'InternalError';
+    throw new ApiError(reason, `the change is in force but not saved yet, saving is retried: ${error.message}`);
   }
 }
 

@@ -193,7 +193,7 @@ export class ControlPlanePortImplementation implements ControlPlanePort {
         .map(({ code, message }): Condition => ({ type: code, status: 'True', reason: code, message })),
       durability.isDurable
         ? { type: 'StateDurable', status: 'True' }
-        : { type: 'StateDurable', status: 'False', reason: 'WriteFailed', message: 'the state cannot be saved; it is retried' },
+        : { type: 'StateDurable', status: 'False', reason: durability.error.code, message: `${durability.error.message}; it is retried` },
       ...stateReports.map(({ kind, message }): Condition => ({ type: 'StateRepaired', status: 'True', reason: kind, message })),
       loop.statistics.isEngineReachable
         ? { type: 'EngineReachable', status: 'True' }

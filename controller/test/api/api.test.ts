@@ -301,7 +301,7 @@ describe('API', () => {
         throw diskFull();
       };
       const { code, body } = await api.call('PUT', ACTS, deployment('acts', 2));
-      expect(code).to.equal(500);
+      expect(code).to.equal(507);
       expect(body).to.have.property('message').that.contains('in force but not saved yet').and.contains('the disk is full');
       expect(api.store.get('Deployment', 'default/acts')?.spec.replicas).to.equal(2);
       api.disk.beforeOperation = () => undefined;

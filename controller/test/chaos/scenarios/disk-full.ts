@@ -10,6 +10,8 @@ import { IsolatedSystem } from '../isolated-system.ts';
 import type { ChaosScenario } from '../scenario.ts';
 
 const SIZE = '24m';
+/** More than may be free in the last page of the journal. */
+const NOTE = 'while full '.repeat(1_000);
 
 /** Until not one byte is free. */
 function fill(home: string): void {
@@ -35,8 +37,8 @@ async function isDurable(system: IsolatedSystem): Promise<boolean> {
 
 /** Refused with words that name the cause, and told in the status. */
 async function refused(system: IsolatedSystem): Promise<void> {
-  const { status, body } = await system.patchDeployment('web', { metadata: { annotations: { note: 'while full' } } });
-  if (status < 500 || !/no space|disk/i.test(body)) throw new Error(`a write on a full disk was answered ${status} ${body}`);
+  const { status, body } = await system.patchDeployment('web', { metadata: { annotations: { note: NOTE } } });
+  if (status !== 507 || !/disk is full/i.test(body)) throw new Error(`a write on a full disk was answered ${status} ${body}`);
   if (await isDurable(system)) throw new Error('the status says that the state is durable');
 }
 
@@ -64,7 +66,7 @@ const heals: Disturbance<IsolatedSystem> = {
     await system.crashControlPlane();
     await untilConverged(system);
     const { metadata } = await system.deployment('web');
-    if (metadata.annotations?.['note'] !== 'while full') throw new Error('what was changed while the disk was full is lost');
+    if (metadata.annotations?.['note'] !== NOTE) throw new Error('what was changed while the disk was full is lost');
     return [victim];
   },
 };
@@ -81,8 +83,8 @@ const crashes: Disturbance<IsolatedSystem> = {
     empty(system.home);
     return [victim];
   },
-  // Those that were open in the killed process; and a process that is killed leaves the port unattended for a moment.
-  isUnsavable: ({ kind }) => kind === 'cut' || kind === 'refused',
+  // Those that were open in the killed process.
+  isUnsavable: ({ kind }) => kind === 'cut',
 };
 
 export const diskFull: ChaosScenario = {
