@@ -92,6 +92,7 @@ export async function runControlPlane(options: ControlPlaneOptions): Promise<voi
     if (teardown === 'none') closers.push(await serve(parts, running));
     else endWhenGone(parts, stopping);
     logger.info({ instance, engine: engine.version, pid: process.pid, teardown }, 'control plane started');
+    noteFirstTable(parts);
     await parts.loop.run(running);
     if (stopping.signal.reason instanceof TeardownError) throw stopping.signal.reason;
     if (teardown !== 'none' && signal.aborted) throw new TeardownError(['it was interrupted']);
@@ -116,6 +117,17 @@ async function serve(parts: ControlPlaneParts, signal: AbortSignal): Promise<() 
     await saving;
     autoscaling.save(monotonicNow());
   };
+}
+
+/** How long whoever waits for a first decision has waited, from the start of the process. */
+function noteFirstTable({ loop, observer, options: { logger } }: ControlPlaneParts): void {
+  const note = (): void => {
+    if (!loop.isSettled) return;
+    loop.bus.off('pass', note);
+    const firstTableMs = Math.round(process.uptime() * 1000);
+    logger.info({ firstTableMs, containers: observer.containers.size }, 'first endpoint table published');
+  };
+  loop.bus.on('pass', note);
 }
 
 /** A teardown is over when nothing of the instance is left, or when too long nothing could be done about the rest. */
@@ -177,8 +189,10 @@ function assemble(
 async function takeManifests(parts: ControlPlaneParts): Promise<void> {
   const { manifests, loop, options, observer } = parts;
   const applier = options.onStep === undefined ? parts.applier : stepped(parts.applier, { apply: 'apply manifests' }, options.onStep);
-  await observer.refresh([], AbortSignal.timeout(CONTROL_LIMITS.callTimeoutMs));
-  await applier.apply(await manifests.readNow());
+  // The engine is asked first, and works while the manifests are read.
+  const observing = observer.refresh([], AbortSignal.timeout(CONTROL_LIMITS.callTimeoutMs));
+  const [snapshot] = await Promise.all([manifests.readNow(), observing]);
+  await applier.apply(snapshot);
   keepRunning(parts.store, observer.containers.values(), parts.stateReports, options.logger);
   let last = Promise.resolve();
   const take = (snapshot: ManifestSnapshot): void => {

@@ -34,7 +34,7 @@ export interface ChaosOutcome {
   readonly requestsSent: number;
   /** Requests that may be repeated and were answered by an error, cut, refused or not answered in time. */
   readonly requestsFailed: number;
-  /** Requests that were open in the very process that was killed: they cannot be saved, and are not counted as failed. */
+  /** Requests that were open in the very process that was killed (a replica: whose answer had begun): nobody can save them; not counted as failed. */
   readonly requestsCutInKilledProcess?: number;
   /** Containers that were stopped or replaced without the fault itself, or the change under way, calling for it. */
   readonly containersRestarted: number;

@@ -50,7 +50,7 @@ export interface StepTally {
   readonly failures: string[];
 }
 
-const DEADLINE_MS = 20_000;
+const DEADLINE_MS = 30_000;
 const PATH_TO_ASK = '/';
 
 export class StepTrials {

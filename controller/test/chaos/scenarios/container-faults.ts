@@ -1,3 +1,4 @@
+import type { LoadFailure } from '../../e2e/load.ts';
 import type { System } from '../../e2e/system.ts';
 import { eventually } from '../../eventually.ts';
 import { processesOf } from '../container-processes.ts';
@@ -115,6 +116,8 @@ export const CONTAINER_FAULTS: readonly ChaosScenario[] = FAULTS.map(({ name, fa
 function onReplica(name: string, index: number, make: Fault, isFatal: boolean): Disturbance {
   return {
     name,
+    // An answer that had begun when its process died can be neither finished nor repeated.
+    ...(isFatal && { isUnsavable: ({ kind }: LoadFailure) => kind === 'cut' }),
     make: async (system) => {
       const id = (await system.replicas('web'))[index]?.id ?? '';
       await make(system, id);

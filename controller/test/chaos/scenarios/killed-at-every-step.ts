@@ -16,7 +16,7 @@ export const killedAtEveryStep: ChaosScenario = {
   name: 'killed-at-every-step',
   fault: 'control plane killed at every step of heal, scale, rollout, declare, delete and its own stop',
   promise: 'the change is completed once, nothing else is touched, nobody notices',
-  bounds: { convergeMs: 15_000 },
+  bounds: { convergeMs: 30_000 },
   isQuick: true,
   async run({ basePort, isQuick, print }) {
     const directory = mkdtempSync(join(tmpdir(), 'coxswain-steps-'));

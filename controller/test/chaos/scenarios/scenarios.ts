@@ -4,6 +4,7 @@ import { CONTAINER_FAULTS } from './container-faults.ts';
 import { controlPlaneKilled } from './control-plane-killed.ts';
 import { ingressKilled, ingressRestarted } from './ingress-killed.ts';
 import { killedAtEveryStep } from './killed-at-every-step.ts';
+import { manyAdopted } from './many-adopted.ts';
 import { everythingKilled, supervisorKilled } from './supervisor-killed.ts';
 import { SURROUNDINGS } from './surroundings.ts';
 
@@ -12,6 +13,7 @@ export const SCENARIOS: readonly ChaosScenario[] = [
   killedAtEveryStep,
   ingressKilled,
   ingressRestarted,
+  manyAdopted,
   supervisorKilled,
   everythingKilled,
   ...CONTAINER_FAULTS,
