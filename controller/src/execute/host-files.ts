@@ -1,11 +1,13 @@
 /** What operations do to files of the host: volumes of ConfigMaps and Secrets, and saved logs. */
 import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { saveLogs } from './save-logs.ts';
 import { writeFiles } from './write-files.ts';
 
 export interface HostFiles {
   hasDirectory(directory: string): boolean;
+  /** An absent directory holds none. */
+  listNames(directory: string): Promise<readonly string[]>;
   readonly writeFiles: typeof writeFiles;
   readonly saveLogs: typeof saveLogs;
   /** With all that is in it; an absent one is success. */
@@ -14,6 +16,7 @@ export interface HostFiles {
 
 export const nodeHostFiles: HostFiles = {
   hasDirectory: existsSync,
+  listNames: (directory) => readdir(directory).catch(() => []),
   writeFiles,
   saveLogs,
   remove: (directory) => rm(directory, { recursive: true, force: true }),

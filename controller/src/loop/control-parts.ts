@@ -124,6 +124,8 @@ export function assembleControlParts(options: ControlPartsOptions, outside: Outs
     },
   );
   connectIngress(link, prober, observer, autoscaling, loop);
+  // Once, when the first pass has made pods of what runs: files of pods that an earlier life could not remove.
+  loop.bus.once('pass', () => void dropForgottenFiles(store, observer, join(home, 'volumes'), hostFiles, logger));
   store.changes.on('change', ({ type, object }) => {
     if (type === 'DELETED' && object.kind === 'Pod') dropFiles(object, join(home, 'volumes'), executor, hostFiles, logger);
     // What is declared comes back, whoever deleted it.
@@ -163,6 +165,26 @@ function pause(delayMs: number, signal: AbortSignal): Promise<void> {
     if (signal.aborted) end();
     else signal.addEventListener('abort', end, { once: true });
   });
+}
+
+/** Pods made after the directory was listed cannot be in the list. */
+async function dropForgottenFiles(
+  store: ObjectStore,
+  observer: Observer,
+  volumeDir: string,
+  hostFiles: HostFiles,
+  logger: Logger,
+): Promise<void> {
+  const names = await hostFiles.listNames(volumeDir);
+  const living = new Set([...store.list('Pod').values()].map(({ metadata }) => `${metadata.namespace ?? 'default'}.${metadata.name}`));
+  for (const { labels } of observer.containers.values()) living.add(`${labels[LABEL.namespace] ?? 'default'}.${labels[LABEL.pod] ?? ''}`);
+  for (const name of names) {
+    if (living.has(name)) continue;
+    logger.info({ directory: name }, 'files of a pod that is gone are removed');
+    await hostFiles
+      .remove(join(volumeDir, name))
+      .catch((error: unknown) => logger.warn({ err: error, directory: name }, 'they could not be removed'));
+  }
 }
 
 /** The files of its configMap and secret volumes go with the pod: Secrets do not stay on disk for ever. */

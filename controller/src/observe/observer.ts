@@ -4,7 +4,7 @@
  */
 import type { Logger } from 'pino';
 import { LABEL } from '../model/annotations.ts';
-import type { ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume } from '../model/observed.ts';
+import type { ContainerResources, ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume } from '../model/observed.ts';
 import type { ContainerRuntime, ListedContainer, RuntimeEvent } from '../runtime/container-runtime.ts';
 import { RuntimeError } from '../runtime/container-runtime.ts';
 import { withDeadline } from '../runtime/deadline.ts';
@@ -27,10 +27,15 @@ const INSPECT_PATIENCE_MS = 100;
 /** Networks, volumes and images change rarely: they are listed again after their events, and every so many resyncs. */
 const SLOW_RESYNC_EVERY = 15;
 
+/** Those that are declared are given to it once more, which changes nothing if it has them. */
+const UNKNOWN_RESOURCES: ContainerResources = { memoryBytes: 0, nanoCpus: 0, cpuShares: 0 };
+
 export class Observer {
   readonly #options: ObserverOptions;
   readonly #containers = new Map<string, ObservedContainer>();
   readonly #statuses = new Map<string, string>();
+  /** The newest list. */
+  #listed: ReadonlyMap<string, ListedContainer> = new Map();
   readonly #dirty = new Set<string>();
   readonly #inspecting = new Map<string, Promise<void>>();
   /** Those a look did not wait for: their answer is news. */
@@ -131,23 +136,45 @@ export class Observer {
 
   async #inspectDirty(deadline: AbortSignal): Promise<void> {
     // Nothing is decided without a container that nobody has seen: what runs would look as if it were missing.
-    const unknown: Promise<void>[] = [];
+    const unknown = new Map<string, Promise<void>>();
     for (const id of [...this.#dirty]) {
       if (this.#inspecting.has(id)) continue;
       this.#dirty.delete(id);
       if (this.#containers.has(id)) this.#inspecting.set(id, this.#inspectInTheBackground(id));
-      else unknown.push(this.#inspect(id, deadline));
+      else unknown.set(id, this.#inspect(id, deadline));
     }
-    const results = await Promise.allSettled(unknown);
+    const results = await Promise.allSettled(unknown.values());
     await settledWithin([...this.#inspecting.values()], INSPECT_PATIENCE_MS);
     for (const id of this.#inspecting.keys()) this.#late.add(id);
     // One container that cannot be inspected is asked again; it must not stop the others.
-    for (const result of results) {
+    const ids = [...unknown.keys()];
+    for (const [index, result] of results.entries()) {
       if (result.status !== 'rejected') continue;
       const error: unknown = result.reason;
       if (error instanceof RuntimeError && error.code === 'Unreachable') throw error;
-      this.#options.logger.warn({ err: error }, 'a container could not be inspected; its last known state stands');
+      this.#options.logger.warn({ err: error }, 'a container could not be inspected; what the list says of it stands');
+      this.#takeListed(ids[index] ?? '');
     }
+  }
+
+  /**
+   * What the list says of a container that nobody could inspect, until somebody can: it must not look as if it were not there. When it started
+   * and how it ended is not in the list.
+   */
+  #takeListed(id: string): void {
+    const listed = this.#listed.get(id);
+    if (listed === undefined || this.#containers.has(id)) return;
+    const { status: _status, ...known } = listed;
+    const startedAtMs = listed.phase === 'created' ? 0 : Date.now();
+    this.#containers.set(id, {
+      ...known,
+      startedAtMs,
+      finishedAtMs: 0,
+      exitCode: 0,
+      isOomKilled: false,
+      error: '',
+      resources: UNKNOWN_RESOURCES,
+    });
   }
 
   /** Longer than the look that began it, if need be. */
@@ -204,6 +231,7 @@ export class Observer {
       this.#isListDue = true;
       throw error;
     }
+    this.#listed = new Map(listed.map((container) => [container.id, container]));
     const seen = new Set<string>();
     for (const container of listed) {
       seen.add(container.id);

@@ -11,6 +11,20 @@ import type { Draft } from './draft.ts';
 import { hashOf, makeReplicaSet } from './owner.ts';
 import { isNameOf } from './template-hash.ts';
 
+/** A Deployment that was deleted and declared again is another one by its uid: it takes over the revisions and pods of the one before. */
+export function reclaimReplicaSets(draft: Draft): void {
+  const { Deployment: deployments } = draft.world.objects;
+  const uids = new Set([...deployments.values()].map(({ metadata }) => metadata.uid));
+  for (const replicaSet of [...draft.replicaSets.values()]) {
+    const owner = replicaSet.metadata.ownerReferences?.[0];
+    if (owner === undefined || uids.has(owner.uid)) continue;
+    const uid = deployments.get(`${replicaSet.metadata.namespace ?? ''}/${owner.name}`)?.metadata.uid;
+    if (uid === undefined) continue;
+    const metadata = { ...replicaSet.metadata, ownerReferences: [{ ...owner, uid }] };
+    draft.update({ ...replicaSet, metadata }, `deployment ${owner.name} is declared again`);
+  }
+}
+
 export function adopt(draft: Draft): void {
   const known = new Set<string>();
   for (const pod of draft.pods.values()) known.add(pod.metadata.uid ?? '');

@@ -49,7 +49,7 @@ export function reconcileDeployment(draft: Draft, deployment: Deployment, replic
   writeDeploymentStatus(draft, written, { replicas, revision, pods, step });
   return isHeld
     ? heldTargets(draft, written, replicas, [...newestLast(old), current], pods)
-    : targets(written, replicas, current, old, pods, step);
+    : targets(draft, written, replicas, current, old, pods, step);
 }
 
 /** A paused Deployment makes no step; what it had begun is gone on with when it is resumed. */
@@ -146,6 +146,7 @@ function countPods(draft: Draft, deployment: Deployment, pods: readonly PodHealt
 }
 
 function targets(
+  draft: Draft,
   deployment: Deployment,
   replicas: number,
   current: ReplicaSet,
@@ -159,15 +160,11 @@ function targets(
     replicaSet,
     pods: pods.filter(({ pod, isTerminating }) => !isTerminating && hashOf(pod) === hashOf(replicaSet)),
   }));
-  let toRemove = oldActive.reduce((sum, entry) => sum + entry.pods.length, 0) - step.oldWanted;
   const cause = `rollout of deployment ${deployment.metadata.name} to revision ${revisionOf(current)}`;
-  // Those with the most pods that do not serve give first, then the oldest revision.
-  const order = [...oldActive].sort((a, b) => broken(b.pods) - broken(a.pods) || revisionOf(a.replicaSet) - revisionOf(b.replicaSet));
-  for (const { replicaSet, pods: own } of order) {
-    const goes = Math.min(toRemove, own.length);
-    toRemove -= goes;
-    result.push({ replicaSet, deployment, wanted: own.length - goes, isOutdated: true, allowedPorts, cause });
-  }
+  const order = oldActive.sort((a, b) => revisionOf(a.replicaSet) - revisionOf(b.replicaSet));
+  const kept = keptPods(draft, deployment, order, step.oldWanted);
+  for (const [index, { replicaSet }] of order.entries())
+    result.push({ replicaSet, deployment, wanted: kept[index] ?? 0, isOutdated: true, allowedPorts, cause });
   result.push({
     replicaSet: current,
     deployment,
@@ -179,6 +176,21 @@ function targets(
   return result;
 }
 
-function broken(pods: readonly PodHealth[]): number {
-  return pods.filter(({ isReady }) => !isReady).length;
+/** How many pods each old ReplicaSet keeps. Those that are not available go first, whichever they belong to; then those of the oldest revision. */
+function keptPods(
+  draft: Draft,
+  deployment: Deployment,
+  old: readonly { readonly pods: readonly PodHealth[] }[],
+  oldWanted: number,
+): readonly number[] {
+  const kept = old.map(({ pods }) => pods.length);
+  let toRemove = Math.max(kept.reduce((sum, count) => sum + count, 0) - oldWanted, 0);
+  for (const isServing of [false, true]) {
+    for (const [index, { pods }] of old.entries()) {
+      const goes = Math.min(toRemove, pods.filter((health) => isAvailable(draft, deployment, health) === isServing).length);
+      kept[index] = (kept[index] ?? 0) - goes;
+      toRemove -= goes;
+    }
+  }
+  return kept;
 }

@@ -11,6 +11,11 @@ import type { PodHealth } from './health.ts';
 import { retryDelayMs } from './limits.ts';
 import type { DeploymentMemory, EventDraft, ObjectChange, Plan, PodMemory, ProbeTargetPlan, Wait, World } from './world.ts';
 
+interface PortHolder {
+  readonly podUid: string;
+  readonly name: string;
+}
+
 export class Draft {
   readonly world: World;
   /** `wallMs` as people read it. */
@@ -33,6 +38,7 @@ export class Draft {
   healthByDeployment: ReadonlyMap<ObjectKey, readonly PodHealth[]> = new Map();
   #podsByOwner: Map<string, Pod[]> | undefined;
   readonly #subjects = new Set<string>();
+  #hostPorts: Map<string, PortHolder> | undefined;
   readonly #networks: ReadonlySet<string>;
   #wakeAtMs: number | undefined;
 
@@ -117,6 +123,18 @@ export class Draft {
     return true;
   }
 
+  /** The name of another pod's container on the same pinned port, running or about to; undefined when there is none, and then the port is this one's. */
+  hostPortHolder({ labels, name }: ObservedContainer): string | undefined {
+    const port = labels[LABEL.hostPort];
+    if (port === undefined) return undefined;
+    this.#hostPorts ??= runningOnPorts(this.world.observed.containers.values());
+    const holder = this.#hostPorts.get(port);
+    const podUid = labels[LABEL.podUid] ?? '';
+    if (holder !== undefined && holder.podUid !== podUid) return holder.name;
+    this.#hostPorts.set(port, { podUid, name });
+    return undefined;
+  }
+
   isBusy(subject: string): boolean {
     return this.#subjects.has(subject) || this.world.observed.busySubjects.has(subject);
   }
@@ -175,6 +193,15 @@ export class Draft {
       this.#regroup(object, object);
     } else if (object.kind === 'ReplicaSet') this.replicaSets.set(keyOf(object), object);
   }
+}
+
+function runningOnPorts(containers: Iterable<ObservedContainer>): Map<string, PortHolder> {
+  const holders = new Map<string, PortHolder>();
+  for (const { labels, phase, name } of containers) {
+    const port = labels[LABEL.hostPort];
+    if (port !== undefined && (phase === 'running' || phase === 'paused')) holders.set(port, { podUid: labels[LABEL.podUid] ?? '', name });
+  }
+  return holders;
 }
 
 function groupContainers(containers: Iterable<ObservedContainer>): Map<string, ObservedContainer[]> {

@@ -115,6 +115,12 @@ function start(draft: Draft, health: PodHealth, container: ObservedContainer): v
     draft.wakeAt(memory.notBeforeMs);
     return;
   }
+  // Two pods of one port: the control plane died after it had asked for the container of one of them. The surplus one goes.
+  const holder = draft.hostPortHolder(container);
+  if (holder !== undefined) {
+    draft.wait(resource, `port ${container.labels[LABEL.hostPort] ?? ''} is held by container ${holder}`);
+    return;
+  }
   const cause = container.error === '' ? 'it is created and nothing holds it up' : `the last start failed: ${container.error}`;
   draft.operate({ verb: 'StartContainer', ...target(health, container), cause });
 }

@@ -1,6 +1,6 @@
 /**
  * One pass of reconciliation: World -> Plan. The stages, in order; each sees what the ones before it decided:
- *   adopt      containers without a pod become pods
+ *   adopt      a Deployment declared again takes over its ReplicaSets; containers without a pod become pods
  *   health     which pods are ready, which containers are condemned
  *   namespaces what is being deleted is emptied
  *   scale      Deployment -> ReplicaSets -> Pods
@@ -12,7 +12,7 @@
  */
 import { keyOf } from '../model/objects.ts';
 import type { Deployment, ObjectKey, Pod, ReplicaSet } from '../model/objects.ts';
-import { adopt, retireOrphans } from './adoption.ts';
+import { adopt, reclaimReplicaSets, retireOrphans } from './adoption.ts';
 import { noteClaims } from './claims.ts';
 import { reconcileDeployment } from './deployment.ts';
 import { Draft } from './draft.ts';
@@ -32,6 +32,7 @@ import type { Plan, World } from './world.ts';
 
 export function reconcile(world: World): Plan {
   const draft = new Draft(world);
+  reclaimReplicaSets(draft);
   adopt(draft);
   const health = new Map<string, PodHealth>();
   for (const pod of draft.pods.values()) health.set(pod.metadata.uid ?? '', podHealth(draft, pod));

@@ -10,6 +10,7 @@ import { digestUid } from './digest.ts';
 import type { Draft } from './draft.ts';
 import { referenceOf } from './draft.ts';
 import type { ReplicaSetTarget } from './deployment.ts';
+import { isAvailable } from './deployment-status.ts';
 import type { PodHealth } from './health.ts';
 import { freeHostPort, hostPortOf, hostPortRange } from './host-ports.ts';
 import { hashOf, ownerLabel } from './owner.ts';
@@ -40,16 +41,13 @@ function writeReplicas(draft: Draft, { replicaSet, wanted, deployment, cause }: 
   return updated;
 }
 
-function retire(draft: Draft, { wanted, cause, isOutdated }: ReplicaSetTarget, active: readonly PodHealth[]): void {
-  const ranked = [...active].sort(isOutdated ? outdatedGoesFirst : goesFirst);
+function retire(draft: Draft, { wanted, cause, isOutdated, deployment }: ReplicaSetTarget, active: readonly PodHealth[]): void {
+  // In a rollout the old pods that do not serve go first: the bounds count on those that do.
+  const rank = (health: PodHealth): number => (isAvailable(draft, deployment, health) ? 1 : 0);
+  const ranked = [...active].sort(isOutdated ? (a, b) => rank(a) - rank(b) || goesFirst(a, b) : goesFirst);
   for (const { pod } of ranked.slice(0, active.length - wanted)) {
     draft.update({ ...pod, metadata: { ...pod.metadata, deletionTimestamp: draft.timestamp } }, cause);
   }
-}
-
-/** In a rollout the old pods that do not serve go first: the bounds count on those that do. */
-function outdatedGoesFirst(a: PodHealth, b: PodHealth): number {
-  return Number(a.isReady) - Number(b.isReady) || goesFirst(a, b);
 }
 
 /** Pinned: highest port first. Otherwise: without a container, not ready, ready for the shortest time, highest number. */

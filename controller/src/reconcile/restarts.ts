@@ -192,7 +192,8 @@ function wasAskedSince(draft: Draft, key: ObjectKey, sinceMs: number): boolean {
   let isAnswered = true;
   for (const health of draft.healthOf(key)) {
     const containerProbe = health.pod.spec.containers[0]?.readinessProbe;
-    if (!health.isReady || containerProbe === undefined || health.current === undefined) continue;
+    // One that is being stopped is not probed any more: it would be asked for ever.
+    if (!health.isReady || health.isTerminating || containerProbe === undefined || health.current === undefined) continue;
     if ((health.probes.readiness?.lastStartedAtMs ?? 0) < sinceMs) {
       draft.probeNow.push(health.current.id);
       isAnswered = false;

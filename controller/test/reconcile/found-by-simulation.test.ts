@@ -1,0 +1,71 @@
+/** Decisions that the simulation found wrong, as tables of their own: they stay when a seed means another run. */
+import { expect } from 'chai';
+import { LABEL } from '../../src/model/annotations.ts';
+import { makeDeployment } from './objects.ts';
+import { SimulatedHost } from './simulated-host.ts';
+
+function volume(host: SimulatedHost, name: string, labels: Readonly<Record<string, string>>): void {
+  host.volumes.set(name, { name, labels: { [LABEL.instance]: 'default', ...labels } });
+}
+
+describe('what a dead control plane left', () => {
+  it('emptyDir volumes of pods that are gone are removed; those of living pods and of claims are not', () => {
+    const host = new SimulatedHost().declare(makeDeployment()).converge();
+    const living = [...host.containers.values()][0]?.labels[LABEL.podUid] ?? '';
+    volume(host, 'of-a-gone-pod', { [LABEL.podUid]: 'gone' });
+    volume(host, 'of-a-living-pod', { [LABEL.podUid]: living });
+    volume(host, 'of-a-claim', { [LABEL.claim]: 'data' });
+    host.converge();
+    expect([...host.volumes.keys()]).to.deep.equal(['of-a-living-pod', 'of-a-claim']);
+  });
+});
+
+describe('a rollout over two earlier revisions', () => {
+  const make = (image: string): ReturnType<typeof makeDeployment> => makeDeployment({ replicas: 3, image, maxSurge: 1, maxUnavailable: 0 });
+
+  it('takes the pod that does not serve, not an available one of the oldest revision', () => {
+    const host = new SimulatedHost().declare(make('web:1')).converge().run(2_000);
+    // The second revision never becomes ready; it stands beside three serving pods of the first when the third comes.
+    host.isHealthy = ({ image }) => image === 'web:1';
+    host.declare(make('web:2')).run(2_000);
+    host.declare(make('db:1')).run(300);
+    const serving = [...host.containers.values()].filter(({ image, phase }) => image === 'web:1' && phase === 'running');
+    expect(serving.length).to.equal(3);
+  });
+});
+
+describe('a Deployment deleted and declared again', () => {
+  it('takes over its pods and revisions: nothing is restarted, nothing is made twice', () => {
+    const host = new SimulatedHost()
+      .declare(makeDeployment({ replicas: 2 }))
+      .converge()
+      .run(2_000);
+    const before = [...host.containers.keys()];
+    const [deployment] = [...(host.objects.get('Deployment')?.values() ?? [])];
+    if (deployment === undefined) throw new Error('there is no Deployment');
+    host.objects.get('Deployment')?.set('default/web', { ...deployment, metadata: { ...deployment.metadata, uid: 'another' } });
+    host.converge().run(2_000);
+    expect([...host.containers.keys()]).to.deep.equal(before);
+    const owners = [...(host.objects.get('ReplicaSet')?.values() ?? [])].map(({ metadata }) => metadata.ownerReferences?.[0]?.uid);
+    expect(owners).to.deep.equal(['another']);
+  });
+});
+
+describe('a dependency whose pod is being stopped', () => {
+  it('is not asked for ever: its pod is not probed any more', () => {
+    const app = makeDeployment({ name: 'web', dependsOn: 'deployment/db' });
+    const host = new SimulatedHost()
+      .declare(app, makeDeployment({ name: 'db', image: 'db:1', replicas: 2 }))
+      .converge()
+      .run(10_000);
+    const pod = host.pods().find(({ metadata }) => metadata.name.startsWith('db-'));
+    if (pod === undefined) throw new Error('there is no pod');
+    const metadata = { ...pod.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' };
+    host.objects.get('Pod')?.set(`default/${pod.metadata.name}`, { ...pod, metadata });
+    host.isHealthy = ({ name }) => !name.startsWith('web-');
+    host.nowMs += 1_000;
+    host.probe();
+    const stopping = [...host.containers.values()].find(({ labels }) => labels[LABEL.podUid] === pod.metadata.uid);
+    expect(host.plan().probeNow).to.not.include(stopping?.id);
+  });
+});
