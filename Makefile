@@ -70,10 +70,15 @@ reset-autoscaler: $(BUILT) ## disarm the autoscaler: the next counted request st
 seed: $(BUILT) ## fill a demo with generated pictures through the ingress (ACTS=1000)
 	@node acts-service/dist/seed/main.js --acts "$(or $(ACTS),1000)" --url "http://127.0.0.1:$(or $(INGRESS_PORT),80)"
 
+.PHONY: sim
+sim: $(INSTALLED) ## simulated faults (SEEDS=200, FIRST=1, SEED_SECONDS=60); SEED=42 replays one with its whole trace
+	@npx --no-install tsx controller/test/simulation/run-seeds.ts $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(FIRST),--first $(FIRST)) $(if $(SEED_SECONDS),--seconds $(SEED_SECONDS))
+
 .PHONY: test check nightly chaos
 test: $(BUILT) ## run every test; the last line counts them
 	@node controller/test/run-tests.mjs
-nightly: $(BUILT) ## the long runs: 100,000 hostile requests (FUZZ_RUNS, FUZZ_SEED), every fault of make chaos
+nightly: $(BUILT) ## the long runs: 10,000 simulated seeds (SIM_SEEDS, SIM_FIRST), 100,000 hostile requests (FUZZ_RUNS, FUZZ_SEED), every fault of make chaos
+	@npx --no-install tsx controller/test/simulation/run-seeds.ts --seeds "$(or $(SIM_SEEDS),10000)" --first "$(or $(SIM_FIRST),1)"
 	@FUZZ_RUNS="$(or $(FUZZ_RUNS),100000)" npx --no-install mocha acts-service/test/hostile-requests.test.ts
 	@npx --no-install tsx controller/test/chaos/chaos.ts
 chaos: $(BUILT) ## break everything on purpose, and write docs/RELIABILITY.md (ONLY=name)

@@ -9,11 +9,11 @@ import { join } from 'node:path';
 // The long scenario mostly waits: it runs beside the others. The suites of one list run one after the other.
 const LISTS = {
   beside: ['mission-true'],
-  main: ['unit', 'acts', 'docker', 'mission', 'faults', 'rollouts', 'manifests', 'plan', 'fields', 'chaos', 'web'],
+  main: ['unit', 'acts', 'docker', 'mission', 'faults', 'rollouts', 'manifests', 'plan', 'fields', 'chaos', 'simulation', 'web'],
 };
 const SUITES = {
   unit: [
-    'controller/test/{state,reconcile,manifest,api,cli,observe,ingress,loop,lifecycle}/**/*.test.ts',
+    'controller/test/{state,reconcile,manifest,api,cli,observe,ingress,loop,lifecycle,execute,simulation}/**/*.test.ts',
     'controller/test/runtime/fake-runtime.test.ts',
   ],
   acts: ['acts-service/test/**/*.test.ts', 'acts-service/web/test/**/*.test.ts'],
@@ -22,6 +22,7 @@ const SUITES = {
   faults: ['controller/test/e2e/faults.e2e.ts'],
   chaos: ['controller/test/chaos/chaos.e2e.ts'],
   rollouts: ['controller/test/e2e/rollouts.e2e.ts'],
+  simulation: ['controller/test/simulation/seeds-of-the-day.e2e.ts'],
   manifests: ['controller/test/e2e/manifests.e2e.ts'],
   plan: ['controller/test/e2e/plan.e2e.ts'],
   fields: ['controller/test/e2e/fields.e2e.ts', 'controller/test/e2e/fields-life.e2e.ts'],

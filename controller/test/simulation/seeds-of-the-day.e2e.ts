@@ -1,0 +1,24 @@
+/** A minute of seeds, other ones every day: what nobody has thought of is found in time. SIM_SECONDS and SIM_FIRST say otherwise. */
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { expect } from 'chai';
+
+const SECONDS = Number(process.env['SIM_SECONDS'] ?? 60);
+const DAY_MS = 86_400_000;
+const SEEDS_A_DAY = 100_000;
+
+describe('simulated seeds', function () {
+  this.timeout((SECONDS + 300) * 1000);
+
+  it(`keep every promise (${SECONDS} s of them)`, async () => {
+    const first = process.env['SIM_FIRST'] ?? String(Math.floor(Date.now() / DAY_MS) * SEEDS_A_DAY);
+    const script = fileURLToPath(new URL('run-seeds.ts', import.meta.url));
+    const args = ['--import', 'tsx', script, '--seconds', String(SECONDS), '--first', first];
+    const { stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: 2 ** 26 }).catch((error: unknown) => {
+      throw new Error(`seeds from ${first}:\n${(error as { readonly stdout?: string }).stdout ?? String(error)}`);
+    });
+    console.log(stdout.trimEnd().split('\n').slice(-1).join('\n'), `(from ${first})`);
+    expect(stdout).to.match(/[1-9]\d* seeds, 0 failed/);
+  });
+});
