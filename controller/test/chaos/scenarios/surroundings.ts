@@ -4,6 +4,7 @@ import { clockJump } from './clock-jump.ts';
 import { diskFull } from './disk-full.ts';
 import { engineEnded, engineEndedLiveRestore } from './engine-ended.ts';
 import { ENGINE_FAULTS } from './engine-faults.ts';
+import { networkByHand } from './network-by-hand.ts';
 import { stateDamagedWhileDown, stateDamagedWhileRunning } from './state-damaged.ts';
 
 export const SURROUNDINGS: readonly ChaosScenario[] = [
@@ -14,4 +15,5 @@ export const SURROUNDINGS: readonly ChaosScenario[] = [
   stateDamagedWhileRunning,
   diskFull,
   clockJump,
+  networkByHand,
 ];
