@@ -34,7 +34,6 @@ export function reconcileDeployment(draft: Draft, deployment: Deployment, replic
   const memory = draft.deploymentMemory.get(key);
   const pods = draft.healthOf(key);
   const found = currentRevision(draft, deployment, replicaSets);
-  if (found === undefined) return [];
   const current = found.isOfTemplate ? withResources(draft, deployment, found.replicaSet, replicaSets, pods) : found.replicaSet;
   const revision = { ...found, replicaSet: current };
   const { name } = current.metadata;

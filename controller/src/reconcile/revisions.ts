@@ -19,15 +19,12 @@ export interface CurrentRevision {
   readonly isOfTemplate: boolean;
 }
 
-/** Undefined only for a paused Deployment that has no ReplicaSet at all; it makes none. */
-export function currentRevision(draft: Draft, deployment: Deployment, replicaSets: readonly ReplicaSet[]): CurrentRevision | undefined {
-  const isPaused = deployment.spec.paused === true;
+/** A paused Deployment stays with its newest ReplicaSet, whatever its template is; only its very first one is made. */
+export function currentRevision(draft: Draft, deployment: Deployment, replicaSets: readonly ReplicaSet[]): CurrentRevision {
   const digest = configDigest(draft.world, deployment);
   const found = findReplicaSet(deployment, replicaSets, digest);
-  if (found === undefined && isPaused && replicaSets.length > 0) {
-    const [replicaSet] = newestFirst(replicaSets);
-    return replicaSet === undefined ? undefined : { replicaSet, isOfTemplate: false };
-  }
+  const [newest] = newestFirst(replicaSets);
+  if (found === undefined && deployment.spec.paused === true && newest !== undefined) return { replicaSet: newest, isOfTemplate: false };
   const replicaSet =
     found === undefined ? make(draft, deployment, replicaSets, digest) : renew(draft, deployment, replicaSets, found, digest);
   return { replicaSet, isOfTemplate: true };
@@ -72,7 +69,7 @@ function renew(
 ): ReplicaSet {
   const annotations: Record<string, string> = {};
   const next = nextRevision(replicaSets);
-  const isOlder = replicaSets.some((other) => other !== found && revisionOf(other) >= revisionOf(found));
+  const isOlder = deployment.spec.paused !== true && replicaSets.some((other) => other !== found && revisionOf(other) >= revisionOf(found));
   if (isOlder) annotations[ANNOTATION.revision] = String(next);
   if (digest !== undefined && configDigestOf(found) === undefined) annotations[ANNOTATION.configDigest] = digest;
   const changeCause = deployment.metadata.annotations?.[ANNOTATION.changeCause];
