@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { CliError, EXIT_CODE } from './cli/cli-error.ts';
 import { prepareProgram, runProgram } from './cli/run-program.ts';
+import { buildOf } from './lifecycle/build.ts';
 import { EXIT_FATAL } from './supervisor/exit-codes.ts';
 import { environmentOf, readSettings, SETTINGS_HELP, SettingsError } from './settings.ts';
 import type { ControlPlaneOptions } from './loop/control-plane.ts';
@@ -58,6 +59,7 @@ async function controlPlaneOptions(settings: Settings, logger: Logger): Promise<
     manifestDirectory: settings.manifestDirectory,
     ingressAddress: `http://127.0.0.1${port}/`,
     version: version(),
+    build: buildOf(dirname(script)),
     isHostPathAllowed: settings.isHostPathAllowed,
     isPrivilegedAllowed: settings.isPrivilegedAllowed,
     logger,
@@ -161,6 +163,7 @@ async function bringUp(settings: Settings): Promise<void> {
   await up({
     settings,
     script,
+    build: buildOf(dirname(script)),
     environment: { ...process.env, ...environmentOf(settings) },
     print,
     signal: stopSignal(),

@@ -49,6 +49,8 @@ export interface AutoscalerReport {
 
 export interface StatusReport {
   readonly version: string;
+  /** When what runs was compiled (lifecycle/build.ts); versions before 0.1.0 was finished did not say. */
+  readonly build?: string;
   readonly instance: string;
   readonly startedAt: Timestamp;
   /** Where people reach the system, e.g. { name: "acts", url: "http://127.0.0.1/" }. */

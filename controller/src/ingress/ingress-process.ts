@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { chmodSync, lstatSync, readFileSync, unlinkSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import type { AddressInfo, ListenOptions, Server as NetServer, Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { ControlServer } from './control-server.ts';
 import { answerClientErrors } from './raw-target.ts';
@@ -19,6 +20,7 @@ import {
   CLIENT_KEEP_ALIVE_MS,
   DEFAULT_LIMITS,
   type IngressLimits,
+  PARTING_MS,
 } from './limits.ts';
 
 export interface IngressOptions extends Partial<IngressLimits> {
@@ -192,6 +194,9 @@ async function untilAborted(signal: AbortSignal): Promise<void> {
 }
 
 async function closeServer(server: Server, upgraded: ReadonlySet<Socket>, graceMs: number): Promise<void> {
+  // A connection that is closed while its client sends the next request costs that request: those in use are told first.
+  server.prependListener('request', (_request, response) => (response.shouldKeepAlive = false));
+  await sleep(PARTING_MS);
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   const idle = setInterval(() => server.closeIdleConnections(), 100);
   const grace = setTimeout(() => {

@@ -34,6 +34,8 @@ export const CLIENT_KEEP_ALIVE_MS = 75_000;
 export const CLIENT_HEAD_TIMEOUT_MS = 60_000;
 /** Request line and headers: a URI of 16 KiB plus cookies fits. */
 export const CLIENT_HEAD_SIZE = 65_536;
+/** Before a shutdown closes idle connections, answers say for this long that theirs will be. */
+export const PARTING_MS = 250;
 export const CLIENT_CONNECTIONS = 10_000;
 /** Connections that wait to be accepted, also while one ingress replaces another; the kernel's own limit is net.core.somaxconn (4,096). */
 export const CLIENT_BACKLOG = 4_096;

@@ -44,7 +44,7 @@ export function startSupervisor({ home, script }: SupervisorPlace, environment: 
 }
 
 /** The ingress last: until it ends, it serves. */
-const ORPHANS = [
+const CHILDREN = [
   ['control-plane', 'run'],
   ['ingress', 'ingress'],
 ] as const;
@@ -57,7 +57,7 @@ interface Orphan {
 
 function findOrphans(place: SupervisorPlace): readonly Orphan[] {
   if (findSupervisor(place) !== undefined) return [];
-  return ORPHANS.flatMap(([name, argument]) => {
+  return CHILDREN.flatMap(([name, argument]) => {
     const find = (): number | undefined => findProcess(join(place.home, `${name}.pid`), place.script, argument);
     const pid = find();
     return pid === undefined ? [] : [{ name, pid, isRunning: () => find() === pid }];
@@ -88,6 +88,14 @@ export async function stopOrphans(place: SupervisorPlace): Promise<readonly stri
     }
   }
   return found.map(({ name }) => name);
+}
+
+/** Ends the control plane and the ingress; their supervisor starts both again, from what is on the disk now. Requests under way are finished. */
+export function restartProcesses(place: SupervisorPlace): void {
+  for (const [name, argument] of CHILDREN) {
+    const pid = findProcess(join(place.home, `${name}.pid`), place.script, argument);
+    if (pid !== undefined) process.kill(pid, 'SIGTERM');
+  }
 }
 
 /** Resolves when it is gone. */

@@ -8,11 +8,13 @@ import { checkPortFree } from '../setup/port.ts';
 import { setUp } from '../setup/set-up.ts';
 import type { Settings } from '../settings.ts';
 import { join } from 'node:path';
-import { findSupervisor, hasOrphans, logTail, pause, startSupervisor, stopOrphans } from './supervisor-process.ts';
+import { findSupervisor, hasOrphans, logTail, pause, restartProcesses, startSupervisor, stopOrphans } from './supervisor-process.ts';
 
 export interface UpOptions {
   readonly settings: Settings;
   readonly script: string;
+  /** What is installed (build.ts). */
+  readonly build: string;
   readonly environment: NodeJS.ProcessEnv;
   readonly print: (line: string) => void;
   readonly signal: AbortSignal;
@@ -51,7 +53,8 @@ export async function up(options: UpOptions): Promise<void> {
   }
   const client = new ApiClient({ socketPath: join(settings.home, 'api.sock'), stderr: process.stderr, signal });
   const deadline = startedAt + options.deadlineMs;
-  const status = await untilAnswered(client, options, place, deadline);
+  const found = await untilAnswered(client, options, place, deadline);
+  const status = await upgrade(client, found, options, place, deadline);
   if (isRunning)
     await rollRebuilt(
       client,
@@ -61,6 +64,28 @@ export async function up(options: UpOptions): Promise<void> {
   await untilAvailable(client, options, place, deadline);
   print(`up in ${((Date.now() - startedAt) / 1000).toFixed(1)} s`);
   await printAddresses(client, status, print);
+}
+
+/** What runs may have been started from an earlier build. Containers are adopted; connections wait in the socket that the supervisor holds. */
+async function upgrade(
+  client: ApiClient,
+  found: StatusReport,
+  options: UpOptions,
+  place: { readonly home: string; readonly script: string },
+  deadline: number,
+): Promise<StatusReport> {
+  if (found.build === options.build) return found;
+  options.print(
+    `control plane and ingress: restarting, they run an earlier build (${found.version} of ${found.build ?? 'an unknown time'})`,
+  );
+  restartProcesses(place);
+  for (;;) {
+    await pause(POLL_MS);
+    const status = await untilAnswered(client, options, place, deadline);
+    if (status.build === options.build && status.ingress.isConnected) return status;
+    if (Date.now() > deadline)
+      throw new CliError(EXIT_CODE.failed, `the new build did not start:\n${await logTail(place.home, 'control-plane')}`);
+  }
 }
 
 async function untilAnswered(

@@ -54,6 +54,7 @@ export class ControlPlanePortImplementation implements ControlPlanePort {
     const { isEngineReachable, lastError, engineUnreachableSinceMs } = loop.statistics;
     return {
       version: options.version,
+      build: options.build,
       instance: options.instance,
       startedAt: startedAt.toISOString(),
       addresses: this.#addresses(),

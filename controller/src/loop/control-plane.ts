@@ -39,6 +39,7 @@ export interface ControlPlaneOptions {
   readonly manifestDirectory: string;
   readonly ingressAddress: string;
   readonly version: string;
+  readonly build: string;
   readonly teardown: World['teardown'];
   readonly isHostPathAllowed: boolean;
   readonly isPrivilegedAllowed: boolean;

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { rmSync } from 'node:fs';
+import { rmSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually } from '../eventually.ts';
 import { prepare } from './acts.ts';
@@ -56,6 +56,22 @@ describe('faults', function () {
     const { failures } = await load.stop();
     expect(failures).to.deep.equal([]);
     expect((await system.containers()).map(({ id }) => id).sort()).to.deep.equal(before);
+  });
+
+  it('an upgrade must restart control plane and ingress, refuse no connection, fail no GET and restart no container', async () => {
+    const before = (await system.containers()).map(({ id }) => id).sort();
+    const pids = [system.pid('control-plane'), system.pid('ingress')];
+    const load = new Load(system, { path: '/api/v1/categories', perSecond: 100 });
+    const now = new Date();
+    utimesSync('controller/dist/main.js', now, now);
+    expect(await system.command('up')).to.contain('restarting, they run an earlier build');
+    const { failures } = await load.stop();
+    expect(failures).to.deep.equal([]);
+    expect([system.pid('control-plane'), system.pid('ingress')]).not.to.include.members(pids);
+    expect((await system.containers()).map(({ id }) => id).sort()).to.deep.equal(before);
+    expect(await system.command('up'))
+      .to.contain('already running')
+      .and.not.to.contain('restarting');
   });
 
   it('the state lost with the control plane must restart nothing, and keep scale, ports and passwords', async () => {

@@ -86,6 +86,7 @@ describe('runControlPlane', () => {
     manifestDirectory: join(root, 'manifests'),
     ingressAddress: 'http://127.0.0.1/',
     version: '0.0.0',
+    build: 'test',
     isHostPathAllowed: false,
     isPrivilegedAllowed: false,
     logger: silent,

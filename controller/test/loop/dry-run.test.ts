@@ -93,6 +93,7 @@ describe('the dry runs', function () {
       manifestDirectory: join(root, 'manifests'),
       ingressAddress: 'http://127.0.0.1/',
       version: '0.0.0',
+      build: 'test',
       isHostPathAllowed: false,
       isPrivilegedAllowed: false,
       logger: silent,
