@@ -1,6 +1,7 @@
 /** Every scenario of `make chaos`, in the order of the table. */
 import type { ChaosScenario } from '../scenario.ts';
 import { CONTAINER_FAULTS } from './container-faults.ts';
+import { databaseKilled } from './database-killed.ts';
 import { controlPlaneKilled } from './control-plane-killed.ts';
 import { ingressKilled, ingressRestarted } from './ingress-killed.ts';
 import { killedAtEveryStep } from './killed-at-every-step.ts';
@@ -17,5 +18,6 @@ export const SCENARIOS: readonly ChaosScenario[] = [
   supervisorKilled,
   everythingKilled,
   ...CONTAINER_FAULTS,
+  databaseKilled,
   ...SURROUNDINGS,
 ];
