@@ -45,7 +45,6 @@ const FAULTS: readonly ContainerFault[] = [
     promise: 'replaced on its port; GETs go to the others',
     make: (system, id) => system.runtime.removeContainer(id, signal()),
     isFatal: true,
-    isQuick: true,
   },
   {
     name: 'container-out-of-memory',
