@@ -110,7 +110,7 @@ function planStep(
   const displaced = displacedPods(deployment, replicas, active, hash);
   if (deployment.spec.strategy?.type === 'Recreate') {
     const terminatingOld = pods.filter(({ pod, isTerminating }) => isTerminating && hashOf(pod) !== hash).length;
-    return { ...recreate(replicas, oldPods.active, terminatingOld), isRollingOut: oldPods.active > 0, blocked: undefined };
+    return { ...recreate(replicas, newPods.active, oldPods.active, terminatingOld), isRollingOut: oldPods.active > 0, blocked: undefined };
   }
   return rollOut({
     replicas,

@@ -92,7 +92,8 @@ export function rollOut(state: RolloutState): RolloutStep {
 function finish(state: RolloutState): RolloutStep {
   const { replicas, newPods, isRollingOut, displaced, terminating, bounds } = state;
   const inPlace = newPods.active - displaced;
-  const isDone = displaced === 0 || (inPlace >= replicas && newPods.available === newPods.active);
+  // Scaled to none there is nothing to move; a surge pod that never serves must not stay for it.
+  const isDone = displaced === 0 || replicas === 0 || (inPlace >= replicas && newPods.available === newPods.active);
   if (!isRollingOut || isDone) return { newWanted: replicas, oldWanted: 0, isRollingOut: false, blocked: undefined };
   // Scaled down meanwhile: more stand beyond the ports than a surge may.
   const surplus = Math.max(displaced - bounds.maxSurge, 0);
@@ -100,13 +101,17 @@ function finish(state: RolloutState): RolloutStep {
   return { newWanted: newPods.active - surplus + missing, oldWanted: 0, isRollingOut: true, blocked: undefined };
 }
 
-/** Recreate: nothing new before everything old is gone. */
+/**
+ * Recreate: nothing new before everything old is gone. New pods that are there already (the strategy was changed in the middle of a rollout,
+ * or an old container turned up late) stay: taking them as well would help nobody.
+ */
 export function recreate(
   replicas: number,
+  newActive: number,
   oldActive: number,
   terminatingOld: number,
 ): { readonly newWanted: number; readonly oldWanted: number } {
-  return { newWanted: oldActive + terminatingOld > 0 ? 0 : replicas, oldWanted: 0 };
+  return { newWanted: oldActive + terminatingOld > 0 ? Math.min(newActive, replicas) : replicas, oldWanted: 0 };
 }
 
 /**

@@ -111,6 +111,11 @@ describe('rollOut', () => {
       state: state('new 4/4 old 0/0', 3, 1, 0, { freePorts: 6, displaced: 1 }),
       is: 'new 3 old 0',
     },
+    {
+      name: 'pinned, scaled to none: a surge pod that never served goes as well',
+      state: state('new 1/0 old 0/0', 0, 1, 0, { freePorts: 6, displaced: 1 }),
+      is: 'new 0 old 0',
+    },
   ];
   for (const { name, state: given, is } of rows) {
     it(name, () => {
@@ -121,13 +126,16 @@ describe('rollOut', () => {
 });
 
 describe('recreate', () => {
-  for (const [oldActive, terminating, is] of [
-    [3, 0, 'new 0 old 0'],
-    [0, 2, 'new 0 old 0'],
-    [0, 0, 'new 3 old 0'],
+  for (const [newActive, oldActive, terminating, is] of [
+    [0, 3, 0, 'new 0 old 0'],
+    [0, 0, 2, 'new 0 old 0'],
+    [0, 0, 0, 'new 3 old 0'],
+    [2, 1, 0, 'new 2 old 0'],
+    [2, 0, 1, 'new 2 old 0'],
+    [4, 1, 0, 'new 3 old 0'],
   ] as const) {
-    it(`${oldActive} old pods and ${terminating} still ending: ${is}`, () => {
-      const { newWanted, oldWanted } = recreate(3, oldActive, terminating);
+    it(`${newActive} new pods, ${oldActive} old ones and ${terminating} still ending: ${is}`, () => {
+      const { newWanted, oldWanted } = recreate(3, newActive, oldActive, terminating);
       expect(`new ${newWanted} old ${oldWanted}`).to.equal(is);
     });
   }
