@@ -67,7 +67,7 @@ export const LABEL = {
 
 /**
  * Written on every container, so that a later version which hashes differently can tell its own hashes from these.
- * 1: of the whole template. 2: of the template without resources, or of the whole one (decision 0015).
+ * 1: of the whole template. 2: of the template without resources; that of the whole one is still recognised (decision 0015).
  */
 export const HASH_VERSION = '2';
 

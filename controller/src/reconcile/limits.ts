@@ -30,6 +30,8 @@ export const LIMITS = {
   pullRetryMostMs: 300_000,
   /** A container that cannot be started so often is made anew: its network or a mount may have gone since it was created. */
   startsMost: 3,
+  /** Resources that the engine failed to change so often are taken as refused: the pods are replaced. */
+  updatesMost: 3,
   /** A plan is looked at so many passes ahead, each this long; and so many in a row in which nothing happens. */
   projectedPassesMost: 400,
   projectedPassMs: 100,

@@ -12,6 +12,7 @@ import { canonicalJson } from './digest.ts';
 import type { Draft } from './draft.ts';
 import { referenceOf } from './draft.ts';
 import type { PodHealth } from './health.ts';
+import { LIMITS } from './limits.ts';
 import { hashOf, makeReplicaSet } from './owner.ts';
 import { exactTemplateHash, isNameOf, namesOf, templateHash } from './template-hash.ts';
 
@@ -43,7 +44,10 @@ export function resourceDrift(draft: Draft, pod: Pod, container: ObservedContain
   if (changed.some((field) => wanted[field] === 0)) return { wanted, obstacle: 'Docker takes no limit away from a running container' };
   const failure = draft.world.observed.failures.get(`container:${container.id}`);
   const isRefused =
-    failure?.verb === 'UpdateResources' && (failure.code === 'EngineFailure' || failure.code === 'Invalid' || failure.code === 'Conflict');
+    failure?.verb === 'UpdateResources' &&
+    // An engine in trouble answers 500 as well as a kernel that refuses: all pods are replaced only for what stays so.
+    (failure.code === 'Invalid' ||
+      ((failure.code === 'EngineFailure' || failure.code === 'Conflict') && failure.count >= LIMITS.updatesMost));
   return { wanted, obstacle: isRefused ? `Docker refused it: ${failure.message}` : undefined };
 }
 
@@ -67,8 +71,9 @@ export function revisionsOfTemplate(template: PodTemplateSpec, replicaSets: read
   const same = replicaSets.filter(
     (candidate) => isNameOf(hashOf(candidate), template, configDigestOf(candidate)) || hashOfTemplate(candidate) === templateHash(template),
   );
+  // After a loss of the state all are revision 1: the one that hash version 1 named is the earlier one.
   const exact = exactTemplateHash(template);
-  return same.sort((a, b) => revision(b) - revision(a) || Number(hashOf(b) === exact) - Number(hashOf(a) === exact));
+  return same.sort((a, b) => revision(b) - revision(a) || Number(hashOf(a) === exact) - Number(hashOf(b) === exact));
 }
 
 export function configDigestOf(replicaSet: ReplicaSet): string | undefined {

@@ -33,10 +33,12 @@ export function currentRevision(draft: Draft, deployment: Deployment, replicaSet
 function findReplicaSet(deployment: Deployment, replicaSets: readonly ReplicaSet[], digest: string | undefined): ReplicaSet | undefined {
   const candidates = revisionsOfTemplate(deployment.spec.template, replicaSets);
   if (digest === undefined) return candidates[0];
+  const [newest] = candidates;
   return (
     candidates.find((candidate) => configDigestOf(candidate) === digest) ??
-    // Made before its configuration was first looked at: what it is now is what its pods have, as far as anyone can know.
-    candidates.find((candidate) => configDigestOf(candidate) === undefined)
+    // Made before its configuration was first looked at: what it is now is what its pods have, as far as anyone can know. Of one that has
+    // a successor it is known that its pods have something else.
+    (newest !== undefined && configDigestOf(newest) === undefined ? newest : undefined)
   );
 }
 

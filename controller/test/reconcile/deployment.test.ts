@@ -188,6 +188,27 @@ describe('a change of configuration', () => {
     expect(host.plan().operations).to.deep.equal([]);
   });
 
+  it('replaces pods of an earlier version of Coxswain too, though the state was lost in the middle of a rollout', () => {
+    const host = new SimulatedHost().declare(configMap({ mode: 'a' }), using()).converge();
+    const before = ids(host);
+    for (const id of before) {
+      const { 'coxswain.dev/config-digest': _unknown, ...labels } = host.containers.get(id)?.labels ?? {};
+      host.change(id, { labels });
+    }
+    host.isHealthy = ({ id }) => before.includes(id);
+    host.declare(configMap({ mode: 'b' })).run(2_000);
+    expect(ids(host), 'the rollout is stuck').to.include.members([...before]);
+    expect(ids(host)).to.have.length(3);
+    forgetState(host);
+    host.run(500);
+    host.isHealthy = () => true;
+    host
+      .declare(configMap({ mode: 'c' }))
+      .run(5_000)
+      .converge(300);
+    expect(ids(host).filter((id) => before.includes(id))).to.deep.equal([]);
+  });
+
   const quiet: readonly { name: string; change: (host: SimulatedHost) => void }[] = [
     { name: 'a key that nobody uses', change: (host) => host.declare(configMap({ mode: 'a', other: 'x' })) },
     { name: 'the ConfigMap gone', change: (host) => host.undeclare('ConfigMap', 'settings') },

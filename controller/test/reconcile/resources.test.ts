@@ -92,7 +92,7 @@ describe('changed resources', () => {
 
   it('roll the pods over where Docker refuses, one by one and within the bounds', () => {
     const host = start(large);
-    const refused = { verb: 'UpdateResources', code: 'EngineFailure', message: 'busy', count: 1, lastAtMs: host.nowMs };
+    const refused = { verb: 'UpdateResources', code: 'EngineFailure', message: 'busy', count: 3, lastAtMs: host.nowMs };
     for (const id of host.containers.keys()) host.failures.set(`container:${id}`, refused);
     host.declare(withResources(small));
     for (let round = 0; round < 100; round++) {
@@ -104,6 +104,30 @@ describe('changed resources', () => {
     host.converge(300);
     expect(memoryLimits(host)).to.deep.equal([64, 64, 64]);
     expect([...host.containers.keys()].some((id) => ['c0001', 'c0002', 'c0003'].includes(id))).to.equal(false);
+  });
+
+  it('are tried again when the engine fails: one answer of 500 replaces no pod', () => {
+    const host = start(large);
+    const before = [...host.containers.keys()];
+    const failed = { verb: 'UpdateResources', code: 'EngineFailure', message: 'busy', count: 1, lastAtMs: host.nowMs };
+    for (const id of before) host.failures.set(`container:${id}`, failed);
+    host.declare(withResources(small)).converge();
+    expect([...host.containers.keys()]).to.deep.equal(before);
+    expect(memoryLimits(host)).to.deep.equal([64, 64, 64]);
+  });
+
+  it('in place, after a rollout for resources, restart nothing when the state is lost then', () => {
+    const host = start(small);
+    host.declare(withResources(undefined)).converge(300);
+    host.declare(withResources(small)).converge(300);
+    const before = [...host.containers.keys()];
+    host.objects.get('Pod')?.clear();
+    host.objects.get('ReplicaSet')?.clear();
+    host.memory = { pods: new Map(), deployments: new Map() };
+    host.trace.length = 0;
+    host.converge(300);
+    expect(host.trace).to.deep.equal([]);
+    expect([...host.containers.keys()]).to.deep.equal(before);
   });
 
   it('leave what ran before an upgrade alone: revisions named by the whole template stay', () => {
