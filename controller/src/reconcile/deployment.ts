@@ -20,8 +20,8 @@ export interface ReplicaSetTarget {
   readonly replicaSet: ReplicaSet;
   readonly deployment: Deployment;
   readonly wanted: number;
-  /** Of an earlier template. */
-  readonly isOutdated: boolean;
+  /** Beside pods of another template: those that do not serve go first, because the bounds count on those that do. */
+  readonly isInRollout: boolean;
   /** How many ports of a pinned range its pods may use, from the first. */
   readonly allowedPorts: number;
   readonly cause: string;
@@ -76,7 +76,7 @@ function heldTargets(
     replicaSet,
     deployment,
     wanted: wanted[index] ?? 0,
-    isOutdated: index < replicaSets.length - 1,
+    isInRollout: index < replicaSets.length - 1,
     allowedPorts: replicas + bounds.maxSurge,
     cause: `deployment ${deployment.metadata.name} is paused and wants ${replicas} replica${replicas === 1 ? '' : 's'}`,
   }));
@@ -107,7 +107,8 @@ function planStep(
     active.filter(({ pod }) => hashOf(pod) !== hash),
   );
   const terminating = pods.length - active.length;
-  const displaced = displacedPods(deployment, replicas, active, hash);
+  const displacedCounts = countPods(draft, deployment, displacedPods(deployment, replicas, active, hash));
+  const displaced = displacedCounts.active;
   if (deployment.spec.strategy?.type === 'Recreate') {
     const terminatingOld = pods.filter(({ pod, isTerminating }) => isTerminating && hashOf(pod) !== hash).length;
     return { ...recreate(replicas, newPods.active, oldPods.active, terminatingOld), isRollingOut: oldPods.active > 0, blocked: undefined };
@@ -120,6 +121,7 @@ function planStep(
     terminating,
     freePorts: freePortsOf(deployment, pods),
     displaced,
+    displacedAvailable: displacedCounts.available,
     // A gap below a pod beyond the ports is left by a rollout whose end this process has not seen.
     isRollingOut: (memory?.isRollingOut ?? false) || (displaced > 0 && newPods.active - displaced < replicas),
   });
@@ -134,10 +136,10 @@ function freePortsOf(deployment: Deployment, pods: readonly PodHealth[]): number
   return free;
 }
 
-function displacedPods(deployment: Deployment, replicas: number, active: readonly PodHealth[], hash: string): number {
+function displacedPods(deployment: Deployment, replicas: number, active: readonly PodHealth[], hash: string): readonly PodHealth[] {
   const range = hostPortRange(deployment.spec.template);
-  if (range === undefined) return 0;
-  return active.filter(({ pod }) => hashOf(pod) === hash && (hostPortOf(pod) ?? 0) >= range.first + replicas).length;
+  if (range === undefined) return [];
+  return active.filter(({ pod }) => hashOf(pod) === hash && (hostPortOf(pod) ?? 0) >= range.first + replicas);
 }
 
 function countPods(draft: Draft, deployment: Deployment, pods: readonly PodHealth[]): PodCounts {
@@ -163,12 +165,12 @@ function targets(
   const order = oldActive.sort((a, b) => revisionOf(a.replicaSet) - revisionOf(b.replicaSet));
   const kept = keptPods(draft, deployment, order, step.oldWanted);
   for (const [index, { replicaSet }] of order.entries())
-    result.push({ replicaSet, deployment, wanted: kept[index] ?? 0, isOutdated: true, allowedPorts, cause });
+    result.push({ replicaSet, deployment, wanted: kept[index] ?? 0, isInRollout: true, allowedPorts, cause });
   result.push({
     replicaSet: current,
     deployment,
     wanted: step.newWanted,
-    isOutdated: false,
+    isInRollout: oldActive.some(({ pods: own }) => own.length > 0),
     allowedPorts,
     cause: step.isRollingOut ? cause : `deployment ${deployment.metadata.name} wants ${replicas} replica${replicas === 1 ? '' : 's'}`,
   });

@@ -41,10 +41,9 @@ function writeReplicas(draft: Draft, { replicaSet, wanted, deployment, cause }: 
   return updated;
 }
 
-function retire(draft: Draft, { wanted, cause, isOutdated, deployment }: ReplicaSetTarget, active: readonly PodHealth[]): void {
-  // In a rollout the old pods that do not serve go first: the bounds count on those that do.
+function retire(draft: Draft, { wanted, cause, isInRollout, deployment }: ReplicaSetTarget, active: readonly PodHealth[]): void {
   const rank = (health: PodHealth): number => (isAvailable(draft, deployment, health) ? 1 : 0);
-  const ranked = [...active].sort(isOutdated ? (a, b) => rank(a) - rank(b) || goesFirst(a, b) : goesFirst);
+  const ranked = [...active].sort(isInRollout ? (a, b) => rank(a) - rank(b) || goesFirst(a, b) : goesFirst);
   for (const { pod } of ranked.slice(0, active.length - wanted)) {
     draft.update({ ...pod, metadata: { ...pod.metadata, deletionTimestamp: draft.timestamp } }, cause);
   }

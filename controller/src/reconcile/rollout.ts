@@ -47,6 +47,8 @@ export interface RolloutState {
   readonly freePorts: number | undefined;
   /** New pods on ports beyond the first `replicas` of the range. */
   readonly displaced: number;
+  /** Those of them that are available. */
+  readonly displacedAvailable: number;
   readonly isRollingOut: boolean;
 }
 
@@ -90,14 +92,17 @@ export function rollOut(state: RolloutState): RolloutStep {
  * on the port the last old pods give back, and retired once every new pod serves.
  */
 function finish(state: RolloutState): RolloutStep {
-  const { replicas, newPods, isRollingOut, displaced, terminating, bounds } = state;
+  const { replicas, newPods, isRollingOut, displaced, displacedAvailable, terminating, bounds } = state;
   const inPlace = newPods.active - displaced;
   // Scaled to none there is nothing to move; a surge pod that never serves must not stay for it.
   const isDone = displaced === 0 || replicas === 0 || (inPlace >= replicas && newPods.available === newPods.active);
   if (!isRollingOut || isDone) return { newWanted: replicas, oldWanted: 0, isRollingOut: false, blocked: undefined };
-  // Scaled down meanwhile: more stand beyond the ports than a surge may.
-  const surplus = Math.max(displaced - bounds.maxSurge, 0);
-  const missing = surplus > 0 ? 0 : Math.max(replicas - inPlace - terminating, 0);
+  // Scaled down meanwhile: more stand beyond the ports than a surge may. Those that serve go no faster than others serve in their place.
+  const spare = Math.max(newPods.available - Math.max(replicas - bounds.maxUnavailable, 0), 0);
+  const tooMany = Math.max(displaced - bounds.maxSurge, 0);
+  const surplus = displacedAvailable <= spare ? tooMany : Math.min(tooMany, spare);
+  const room = Math.max(replicas + bounds.maxSurge - newPods.active - terminating, 0);
+  const missing = surplus > 0 ? 0 : Math.min(Math.max(replicas - inPlace - terminating, 0), room);
   return { newWanted: newPods.active - surplus + missing, oldWanted: 0, isRollingOut: true, blocked: undefined };
 }
 

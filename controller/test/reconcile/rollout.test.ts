@@ -59,6 +59,7 @@ describe('rollOut', () => {
       terminating: 0,
       freePorts: undefined,
       displaced: 0,
+      displacedAvailable: more.displaced ?? 0,
       isRollingOut: true,
       ...more,
     };
@@ -115,6 +116,16 @@ describe('rollOut', () => {
       name: 'pinned, scaled to none: a surge pod that never served goes as well',
       state: state('new 1/0 old 0/0', 0, 1, 0, { freePorts: 6, displaced: 1 }),
       is: 'new 0 old 0',
+    },
+    {
+      name: 'pinned, scaled down in the middle: the only pod that serves does not go before another one does',
+      state: state('new 1/1 old 0/0', 2, 0, 1, { freePorts: 3, displaced: 1 }),
+      is: 'new 2 old 0',
+    },
+    {
+      name: 'pinned, scaled down in the middle: it goes once another one serves in place',
+      state: state('new 2/2 old 0/0', 2, 0, 1, { freePorts: 3, displaced: 1 }),
+      is: 'new 1 old 0',
     },
   ];
   for (const { name, state: given, is } of rows) {

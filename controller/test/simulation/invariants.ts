@@ -118,7 +118,9 @@ export class Invariants implements EngineWatch {
     if (retired.length === 0) return;
     const before = active.length + retired.length - made.length;
     const outdated = retired.filter((pod) => hashOf(pod) !== hash && !isPaused);
-    const surplus = retired.length - outdated.length;
+    // On a pinned range a pod beyond the first ports moves to them, when a surge may not stand beside it.
+    const isDisplaced = (pod: Pod): boolean => isPinned && hostPortOf(pod) >= firstPort(deployment) + replicas;
+    const surplus = retired.filter((pod) => !outdated.includes(pod) && !isDisplaced(pod)).length;
     if (surplus > Math.max(before - replicas, 0))
       this.violate(`${name}: ${surplus} up-to-date pods retired though only ${before} were there and ${replicas} are wanted`);
     const nowMs = this.#nowMs();
@@ -130,7 +132,7 @@ export class Invariants implements EngineWatch {
     const lost = retired.filter(isAvailable).length;
     const left = active.filter((pod) => !retired.some(({ metadata }) => metadata.uid === pod.metadata.uid)).filter(isAvailable).length;
     // On pinned ports a scale-down takes the highest port, whoever serves there.
-    if (isRecreate || (isPinned && outdated.length === 0)) return;
+    if (isRecreate || (isPinned && outdated.length === 0 && before > replicas)) return;
     if (lost > 0 && left < replicas - maxUnavailable)
       this.violate(`${name}: ${lost} available pods retired, ${left} left of ${replicas} with maxUnavailable ${maxUnavailable}`);
   }
@@ -226,6 +228,14 @@ export class Invariants implements EngineWatch {
     if (busy === undefined) this.#busy.set(life, (busy = new Map<string, number>()));
     return busy;
   }
+}
+
+function hostPortOf({ metadata }: Pod): number {
+  return Number(metadata.annotations?.[ANNOTATION.hostPort] ?? 0);
+}
+
+function firstPort({ spec }: Deployment): number {
+  return Number(spec.template.metadata?.annotations?.[ANNOTATION.hostPorts]?.split('-')[0] ?? 0);
 }
 
 /** Of the newest revision. */

@@ -3,5 +3,7 @@ export const REGRESSIONS: readonly { readonly seed: number; readonly found: stri
   { seed: 5, found: 'emptyDir volumes stayed for ever when the control plane died between removing a container and its volumes' },
   { seed: 7, found: 'a rollout over two earlier revisions took an available pod of one while a pod of the other did not serve' },
   { seed: 9, found: 'a Deployment deleted and declared again left pods that no ReplicaSet counted, and more were made of an old template' },
+  { seed: 1157, found: 'the remains of an earlier container of a pod that had completed stayed for ever' },
+  { seed: 1214, found: 'scaled down in the middle of a pinned rollout, it retired pods that were needed to serve' },
   { seed: 56, found: 'a terminating pod of a dependency was probed again and again without a pause' },
 ];

@@ -9,7 +9,6 @@ import { RuntimeError } from '../../src/runtime/container-runtime.ts';
 import type { ContainerRuntime, RuntimeEvent } from '../../src/runtime/container-runtime.ts';
 import type { FakeContainer, FakeProgram } from '../runtime/fake-container.ts';
 import { FakeRuntime } from '../runtime/fake-runtime.ts';
-import type { CallName } from '../runtime/fake-runtime.ts';
 import type { Random } from './random.ts';
 import type { Trace } from './trace.ts';
 import { CALM } from './weather.ts';
@@ -24,22 +23,11 @@ interface SimulatedProgram extends FakeProgram {
   brokenUntilMs: number;
 }
 
-/** Calls that change something. Everything else looks only. */
-const LOOKS: ReadonlySet<string> = new Set<CallName>([
-  'describe',
-  'listContainers',
-  'inspectContainer',
-  'listNetworks',
-  'listVolumes',
-  'readEnvironment',
-  'findImage',
-  'readLogs',
-  'exec',
-  'watchEvents',
-]);
+/** Calls that change nothing. */
+const LOOKS = /^(describe|list|inspect|find|read|exec|watch)/;
 
 export function isLook(callName: string): boolean {
-  return LOOKS.has(callName);
+  return LOOKS.test(callName);
 }
 
 export interface EngineWatch {

@@ -30,6 +30,8 @@ import { IMAGES, REMOTE_IMAGES, withSpec, Workload } from './workload.ts';
 const CONVERGES_WITHIN_MS = 300_000;
 const REST_MS = 30_000;
 const STEP_MS = 250;
+/** A stop that a dead control plane asked for goes on in the engine for so long. */
+const LONGEST_GRACE_MS = 35_000;
 
 export interface SimulationResult {
   readonly seed: number;
@@ -85,6 +87,7 @@ export class Simulation {
   #life: ControlPlaneLife | undefined;
   #isFaulty = true;
   #isOver = false;
+  #quietSinceMs = 0;
   #startDelayMs = 50;
   #foreignId = '';
   #operations = 0;
@@ -303,6 +306,7 @@ export class Simulation {
   /** The faults stop, and what people left half-done is finished. */
   async #quiet(): Promise<void> {
     this.#isFaulty = false;
+    this.#quietSinceMs = this.clock.nowMs;
     this.trace.add('quiet', 'the faults stop');
     this.engine.weather = CALM;
     this.engine.releaseHanging();
@@ -355,7 +359,7 @@ export class Simulation {
   /** Nothing to do: nothing is done. */
   async #rest(): Promise<void> {
     // What ends by itself has a moment for it: saved counts, a last report.
-    await this.#advance(3_000);
+    await this.#advance(Math.max(3_000, this.#quietSinceMs + LONGEST_GRACE_MS - this.clock.nowMs));
     const at = (): string =>
       `${this.#operations} operations, ${this.engine.changes} engine changes, version ${this.store?.resourceVersion ?? ''}, ${this.disk.writes} writes`;
     const before = at();
