@@ -46,11 +46,19 @@ export class CrashLogs {
     }
     this.#reading.delete(containerId);
     this.#tails.set(containerId, text);
-    for (const oldest of this.#tails.keys()) {
-      if (this.#tails.size <= CONTROL_LIMITS.crashLogsMost) break;
-      this.#tails.delete(oldest);
-    }
+    this.#forget();
     onRead();
+  }
+
+  /** The oldest lose their lines first, and only much later the note that they were read: otherwise many crashes at once would be read for ever. */
+  #forget(): void {
+    const { crashLogsMost, crashLogNotesMost } = CONTROL_LIMITS;
+    let surplus = this.#tails.size - crashLogsMost;
+    for (const oldest of this.#tails.keys()) {
+      if (surplus-- <= 0) break;
+      if (this.#tails.size > crashLogNotesMost) this.#tails.delete(oldest);
+      else this.#tails.set(oldest, '');
+    }
   }
 
   async #tail(containerId: string, signal: AbortSignal): Promise<string> {

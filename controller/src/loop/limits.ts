@@ -22,6 +22,7 @@ export const CONTROL_LIMITS = {
   crashLogLines: 5,
   crashLogBytes: 1_024,
   crashLogsMost: 500,
+  crashLogNotesMost: 10_000,
   crashLogReadsMost: 4,
   crashLogTimeoutMs: 2_000,
   /** `down` gives up after this: graces are over by then, and what is left is held by something else. */
