@@ -5,7 +5,7 @@
 import type { Logger } from 'pino';
 import { LABEL } from '../model/annotations.ts';
 import type { OperationFailure } from '../model/observed.ts';
-import { formatOperation } from '../model/operation.ts';
+import { formatOperation, formatResources } from '../model/operation.ts';
 import type { Operation, OperationOf, Verb } from '../model/operation.ts';
 import type { ContainerRuntime } from '../runtime/container-runtime.ts';
 import { RuntimeError } from '../runtime/container-runtime.ts';
@@ -168,6 +168,8 @@ export class Executor {
     if (operation.verb === 'RunPreStop' && failure?.code !== 'Unreachable') this.#doneOnce.add(`RunPreStop ${operation.containerId}`);
     if (failure !== undefined) return;
     if (operation.verb === 'SaveLogs') this.#doneOnce.add(`SaveLogs ${operation.containerId}`);
+    if (operation.verb === 'UpdateResources')
+      this.#doneOnce.add(`UpdateResources ${operation.containerId} ${formatResources(operation.resources)}`);
     if (operation.verb === 'PullImage') this.#doneOnce.add(`PullImage ${operation.forContainer}`);
     if (operation.verb === 'CreateContainer') {
       const { [LABEL.podUid]: uid = '', [LABEL.restartCount]: restartCount = '' } = operation.spec.labels;

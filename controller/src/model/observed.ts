@@ -114,6 +114,9 @@ export interface ObservedState {
   /** Subjects with an operation still running. */
   readonly busySubjects: ReadonlySet<string>;
   readonly failures: ReadonlyMap<string, OperationFailure>;
-  /** "SaveLogs <container id>" and "RunPreStop <container id>" that are done, and "PullImage <pod uid>/<restart count>": what leaves no trace at the engine. */
+  /**
+   * "SaveLogs <container id>" and "RunPreStop <container id>" that are done, "PullImage <pod uid>/<restart count>" and
+   * "UpdateResources <container id> <resources>": what leaves no trace at the engine, or should have left one.
+   */
   readonly doneOnce: ReadonlySet<string>;
 }

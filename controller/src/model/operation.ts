@@ -149,3 +149,8 @@ function formatTarget(operation: Operation, containerNames: ReadonlyMap<string, 
       return containerNames.get(operation.containerId) ?? operation.containerId.slice(0, 12);
   }
 }
+
+/** The same text for the same resources. */
+export function formatResources({ memoryBytes, nanoCpus, cpuShares }: ContainerResources): string {
+  return `${memoryBytes}/${nanoCpus}/${cpuShares}`;
+}

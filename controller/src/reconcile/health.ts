@@ -37,6 +37,7 @@ const FRESH: PodMemory = {
   lastTermination: undefined,
   terminatingSinceMs: undefined,
   stoppingSinceMs: undefined,
+  resourcesTaken: '',
   statusDigest: '',
 };
 
@@ -88,6 +89,7 @@ function rememberContainer(memory: PodMemory, current: ObservedContainer | undef
     readySinceMs: undefined,
     readyForMs: 0,
     restartCount: restartCountOf(current),
+    resourcesTaken: '',
   };
 }
 

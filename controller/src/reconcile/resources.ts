@@ -7,6 +7,7 @@ import type { Container, Deployment, Pod, PodTemplateSpec, ReplicaSet } from '..
 import { keyOf } from '../model/objects.ts';
 import { ANNOTATION, POD_TEMPLATE_HASH_LABEL } from '../model/annotations.ts';
 import type { ContainerResources, ObservedContainer } from '../model/observed.ts';
+import { formatResources } from '../model/operation.ts';
 import { parseQuantity } from '../model/quantity.ts';
 import { canonicalJson } from './digest.ts';
 import type { Draft } from './draft.ts';
@@ -52,16 +53,28 @@ export function resourceDrift(draft: Draft, pod: Pod, container: ObservedContain
 }
 
 /** Changes a running container as it runs. */
-export function updateResources(draft: Draft, { pod, current }: PodHealth): void {
+export function updateResources(draft: Draft, health: PodHealth): void {
+  const { pod, current, memory } = health;
   if (current === undefined) return;
   const drift = resourceDrift(draft, pod, current);
-  if (drift === undefined) return;
+  if (drift === undefined) {
+    const taken = formatResources(current.resources);
+    if (memory.resourcesTaken !== taken) health.memory = { ...memory, resourcesTaken: taken };
+    return;
+  }
   const resource = referenceOf(pod);
   if (drift.obstacle !== undefined) {
     draft.wait(resource, `its resources cannot be changed while it runs (${drift.obstacle}); they change when it is replaced`);
     return;
   }
   const { wanted: resources } = drift;
+  // Some engines (rootless, without that cgroup controller) take a limit and discard it. Asking again would never end.
+  const text = formatResources(resources);
+  const isDiscarded = draft.world.observed.doneOnce.has(`UpdateResources ${current.id} ${text}`) && memory.resourcesTaken !== text;
+  if (isDiscarded) {
+    draft.wait(resource, 'its resources stay as they are: the engine accepted the change and did not make it');
+    return;
+  }
   const cause = 'its resources differ from what is declared';
   draft.operate({ verb: 'UpdateResources', subject: `container:${current.id}`, resource, containerId: current.id, resources, cause });
 }

@@ -58,6 +58,8 @@ export interface PodMemory {
   readonly terminatingSinceMs: number | undefined;
   /** Since when its grace period runs: after the drain, when the preStop hook or the signal began. */
   readonly stoppingSinceMs: number | undefined;
+  /** The resources that its container was last seen to have as declared; see resources.ts. */
+  readonly resourcesTaken: string;
   /** What the last written status said, to write it only on a change. */
   readonly statusDigest: string;
 }

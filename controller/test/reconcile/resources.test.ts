@@ -116,6 +116,23 @@ describe('changed resources', () => {
     expect(memoryLimits(host)).to.deep.equal([64, 64, 64]);
   });
 
+  it('that the engine accepts and discards are asked for once', () => {
+    const host = start(small);
+    host.areResourcesTaken = false;
+    host.declare(withResources(large)).run(3_000);
+    expect(host.trace.filter((line) => line.startsWith('UpdateResources'))).to.have.length(3);
+    expect(host.plan().waits.map(({ text }) => text)).to.include(
+      'its resources stay as they are: the engine accepted the change and did not make it',
+    );
+    host.areResourcesTaken = true;
+    host.declare(withResources(small)).converge();
+    for (let time = 0; time < 2; time++) {
+      host.change('c0002', { resources: { memoryBytes: 2 ** 30, nanoCpus: 500_000_000, cpuShares: 128 } });
+      host.converge();
+      expect(memoryLimits(host), 'what it does take is put right each time').to.deep.equal([64, 64, 64]);
+    }
+  });
+
   it('in place, after a rollout for resources, restart nothing when the state is lost then', () => {
     const host = start(small);
     host.declare(withResources(undefined)).converge(300);

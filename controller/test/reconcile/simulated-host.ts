@@ -13,7 +13,7 @@ import type {
   OperationFailure,
   ProbeVerdict,
 } from '../../src/model/observed.ts';
-import { formatOperation } from '../../src/model/operation.ts';
+import { formatOperation, formatResources } from '../../src/model/operation.ts';
 import type { Operation } from '../../src/model/operation.ts';
 import { checkPlan } from '../../src/loop/plan-check.ts';
 import { reconcile } from '../../src/reconcile/reconcile.ts';
@@ -50,6 +50,8 @@ export class SimulatedHost {
   readonly failures = new Map<string, OperationFailure>();
   readonly busy = new Set<string>();
   readonly doneOnce = new Set<string>();
+  /** Whether the engine makes the changes of resources that it accepts. */
+  areResourcesTaken = true;
   readonly logTails = new Map<string, string>();
   readonly inFlight = new Map<string, number>();
   routed = new Set<string>();
@@ -268,7 +270,8 @@ export class SimulatedHost {
         });
         return;
       case 'UpdateResources':
-        this.change(operation.containerId, { resources: operation.resources });
+        this.doneOnce.add(`UpdateResources ${operation.containerId} ${formatResources(operation.resources)}`);
+        if (this.areResourcesTaken) this.change(operation.containerId, { resources: operation.resources });
         return;
       case 'UnpauseContainer':
         this.change(operation.containerId, { phase: 'running' });
