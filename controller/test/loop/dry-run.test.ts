@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { PassThrough } from 'node:stream';
 import { expect } from 'chai';
 import { Command } from 'commander';
@@ -130,6 +131,15 @@ describe('the dry runs', function () {
     await eventually(async () => {
       expect([...runtime.containers.values()].filter(({ phase }) => phase === 'running')).to.have.length.at.least(2);
       expect(await json<PlanReport>('plan')).to.deep.equal({ operations: [], changes: [], waits: [] });
+    }, 15_000);
+    // Events, status and files follow a moment later.
+    let last: unknown;
+    let unchanged = 0;
+    await eventually(async () => {
+      const now = await traces();
+      unchanged = isDeepStrictEqual(now, last) ? unchanged + 1 : 0;
+      last = now;
+      expect(unchanged, 'looks without a change').to.be.at.least(5);
     }, 15_000);
   }
 
