@@ -292,6 +292,7 @@ export class ControlLoop {
       volumeDir,
       teardown,
       isRemovalAllowed: isRemovalAllowed(),
+      isReadinessKnown: this.#isSettled,
       memory: this.#memory,
       objects: objectMaps(this.#ports.store),
       observed: this.#observed(),
@@ -388,6 +389,8 @@ export class ControlLoop {
       );
       this.#isSettled = isProbed || this.#options.now() - this.#firstSeenAtMs > CONTROL_LIMITS.settleMs;
       if (!this.#isSettled) return;
+      // Decisions waited for it, too.
+      this.wake();
     }
     const digest = canonicalJson(plan.endpointTable);
     if (digest === this.#tableDigest) return;

@@ -40,6 +40,12 @@ export function isAvailable(draft: Draft, deployment: Deployment, { isReady, mem
   return false;
 }
 
+/** 0 = does not serve, 1 = serves but not for minReadySeconds yet, 2 = available. */
+export function servingRank(draft: Draft, deployment: Deployment, health: PodHealth): 0 | 1 | 2 {
+  if (isAvailable(draft, deployment, health)) return 2;
+  return health.isReady ? 1 : 0;
+}
+
 export function writeDeploymentStatus(draft: Draft, deployment: Deployment, view: RolloutView): void {
   const { replicas, revision } = view;
   const key = keyOf(deployment);

@@ -4,7 +4,7 @@
  */
 import { keyOf } from '../model/objects.ts';
 import type { Deployment, ReplicaSet } from '../model/objects.ts';
-import { isAvailable, writeDeploymentStatus } from './deployment-status.ts';
+import { isAvailable, servingRank, writeDeploymentStatus } from './deployment-status.ts';
 import type { Draft } from './draft.ts';
 import { referenceOf } from './draft.ts';
 import type { PodHealth } from './health.ts';
@@ -106,6 +106,8 @@ function planStep(
     deployment,
     active.filter(({ pod }) => hashOf(pod) !== hash),
   );
+  const isEnding = draft.world.teardown !== 'none' || deployment.metadata.deletionTimestamp !== undefined;
+  if (!draft.world.isReadinessKnown && !isEnding) return waitForProbes(draft, deployment, replicas, newPods, oldPods, memory);
   const terminating = pods.length - active.length;
   const displacedCounts = countPods(draft, deployment, displacedPods(deployment, replicas, active, hash));
   const displaced = displacedCounts.active;
@@ -125,6 +127,22 @@ function planStep(
     // A gap below a pod beyond the ports is left by a rollout whose end this process has not seen.
     isRollingOut: (memory?.isRollingOut ?? false) || (displaced > 0 && newPods.active - displaced < replicas),
   });
+}
+
+/** After a start nobody knows yet which pods serve: none is retired, and a rollout goes on once they have been probed. */
+function waitForProbes(
+  draft: Draft,
+  deployment: Deployment,
+  replicas: number,
+  newPods: PodCounts,
+  oldPods: PodCounts,
+  memory: DeploymentMemory | undefined,
+): RolloutStep {
+  const isMixed = oldPods.active > 0;
+  const newWanted = isMixed ? newPods.active : Math.max(newPods.active, replicas);
+  if (isMixed || newPods.active > replicas)
+    draft.wait(referenceOf(deployment), 'which of its pods serve is not known yet: none is retired before they have been probed');
+  return { newWanted, oldWanted: oldPods.active, isRollingOut: isMixed || (memory?.isRollingOut ?? false), blocked: undefined };
 }
 
 function freePortsOf(deployment: Deployment, pods: readonly PodHealth[]): number | undefined {
@@ -186,9 +204,9 @@ function keptPods(
 ): readonly number[] {
   const kept = old.map(({ pods }) => pods.length);
   let toRemove = Math.max(kept.reduce((sum, count) => sum + count, 0) - oldWanted, 0);
-  for (const isServing of [false, true]) {
+  for (const rank of [0, 1, 2]) {
     for (const [index, { pods }] of old.entries()) {
-      const goes = Math.min(toRemove, pods.filter((health) => isAvailable(draft, deployment, health) === isServing).length);
+      const goes = Math.min(toRemove, pods.filter((health) => servingRank(draft, deployment, health) === rank).length);
       kept[index] = (kept[index] ?? 0) - goes;
       toRemove -= goes;
     }

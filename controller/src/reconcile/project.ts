@@ -42,7 +42,9 @@ export function project(world: World, { underway = [], declaredPods = new Map() 
   let waits: readonly Wait[] = [];
   let idlePasses = 0;
   for (let pass = 0; pass < LIMITS.projectedPassesMost; pass++) {
-    const plan = reconcile({ ...world, nowMs, wallMs, memory, observed, objects: objects.maps });
+    // Right after a start the next pass waits for the probes; the ones after it have their answers.
+    const isReadinessKnown = pass > 0 || world.isReadinessKnown;
+    const plan = reconcile({ ...world, isReadinessKnown, nowMs, wallMs, memory, observed, objects: objects.maps });
     const step = stepOf(plan.changes, plan.operations, host);
     const isIdle = step.changes.length === 0 && step.operations.length === 0;
     if (!isIdle || pass === 0) steps.push(step);
@@ -50,7 +52,7 @@ export function project(world: World, { underway = [], declaredPods = new Map() 
     if (pass === 0) for (const operation of underway) host.perform(operation, wallMs);
     for (const operation of plan.operations) host.perform(operation, wallMs);
     const hasSettled = host.settle(plan.endpointTable);
-    const hasMoved = !isIdle || hasSettled || (pass === 0 && world.observed.busySubjects.size > 0);
+    const hasMoved = !isIdle || hasSettled || (pass === 0 && (world.observed.busySubjects.size > 0 || !world.isReadinessKnown));
     ({ memory, waits } = plan);
     observed = host.observed;
     idlePasses = hasMoved ? 0 : idlePasses + 1;

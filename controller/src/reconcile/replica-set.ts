@@ -10,7 +10,7 @@ import { digestUid } from './digest.ts';
 import type { Draft } from './draft.ts';
 import { referenceOf } from './draft.ts';
 import type { ReplicaSetTarget } from './deployment.ts';
-import { isAvailable } from './deployment-status.ts';
+import { servingRank } from './deployment-status.ts';
 import type { PodHealth } from './health.ts';
 import { freeHostPort, hostPortOf, hostPortRange } from './host-ports.ts';
 import { hashOf, ownerLabel } from './owner.ts';
@@ -42,7 +42,7 @@ function writeReplicas(draft: Draft, { replicaSet, wanted, deployment, cause }: 
 }
 
 function retire(draft: Draft, { wanted, cause, isInRollout, deployment }: ReplicaSetTarget, active: readonly PodHealth[]): void {
-  const rank = (health: PodHealth): number => (isAvailable(draft, deployment, health) ? 1 : 0);
+  const rank = (health: PodHealth): number => servingRank(draft, deployment, health);
   const ranked = [...active].sort(isInRollout ? (a, b) => rank(a) - rank(b) || goesFirst(a, b) : goesFirst);
   for (const { pod } of ranked.slice(0, active.length - wanted)) {
     draft.update({ ...pod, metadata: { ...pod.metadata, deletionTimestamp: draft.timestamp } }, cause);

@@ -20,6 +20,8 @@ export interface World {
   readonly memory: Memory;
   /** What is not declared is removed only when the manifests directory was read whole and without errors. */
   readonly isRemovalAllowed: boolean;
+  /** False after a start, until what was found running has been probed: so long nobody knows which pods serve. */
+  readonly isReadinessKnown: boolean;
   /** `make down`: everything this instance owns stops and goes; volumes too when purging. */
   readonly teardown: 'none' | 'down' | 'purge';
   /** Directory below which WriteFiles puts configMap and secret volumes. */

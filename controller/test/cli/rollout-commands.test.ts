@@ -46,6 +46,7 @@ describe('rollout commands', () => {
       objects,
       memory,
       isRemovalAllowed: true,
+      isReadinessKnown: true,
       teardown: 'none',
       volumeDir: '/volumes',
       observed: {

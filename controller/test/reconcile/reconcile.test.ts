@@ -232,6 +232,36 @@ describe('reconcile', () => {
     });
   }
 
+  for (const { name, change } of [
+    { name: 'another template', change: makeDeployment({ replicas: 4, image: 'web:2', maxSurge: 1, maxUnavailable: 1 }) },
+    { name: 'a scale-down', change: makeDeployment({ replicas: 3, maxSurge: 1, maxUnavailable: 1 }) },
+  ]) {
+    it(`takes no pod that serves for ${name} right after a start, while a broken one is not known to be broken yet`, () => {
+      const host = new SimulatedHost().declare(
+        makeDeployment({ replicas: 4, maxSurge: 1, maxUnavailable: 1 }),
+        makeService(),
+        makeIngress(),
+      );
+      host.converge();
+      host.isHealthy = ({ id, image }) => image !== 'web:2' && id !== 'c0001';
+      host.memory = { pods: new Map(), deployments: new Map() };
+      host.probes.clear();
+      host.isReadinessKnown = false;
+      host.declare(change).step();
+      host.isReadinessKnown = true;
+      for (let round = 0; round < 20; round++) {
+        host.probe();
+        host.step();
+        host.nowMs += 100;
+      }
+      const serving = host.pods().filter(({ metadata, status }) => {
+        const isReady = status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') ?? false;
+        return isReady && metadata.deletionTimestamp === undefined;
+      });
+      expect(serving).to.have.length(3);
+    });
+  }
+
   it('recreates: nothing new before everything old is gone', () => {
     const host = new SimulatedHost().declare(makeDeployment({ strategy: 'Recreate' })).converge();
     host.declare(makeDeployment({ strategy: 'Recreate', image: 'web:2' }));

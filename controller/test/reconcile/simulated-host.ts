@@ -57,6 +57,7 @@ export class SimulatedHost {
   routed = new Set<string>();
   isIngressConnected = true;
   isRemovalAllowed = true;
+  isReadinessKnown = true;
   teardown: World['teardown'] = 'none';
   /** Containers that answer their probes: by default all that run. */
   isHealthy: (container: ObservedContainer) => boolean = () => true;
@@ -107,6 +108,7 @@ export class SimulatedHost {
       objects: maps,
       memory: this.memory,
       isRemovalAllowed: this.isRemovalAllowed,
+      isReadinessKnown: this.isReadinessKnown,
       teardown: this.teardown,
       volumeDir: '/volumes',
       observed: {

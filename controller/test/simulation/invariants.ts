@@ -135,6 +135,21 @@ export class Invariants implements EngineWatch {
     if (isRecreate || (isPinned && outdated.length === 0 && before > replicas)) return;
     if (lost > 0 && left < replicas - maxUnavailable)
       this.violate(`${name}: ${lost} available pods retired, ${left} left of ${replicas} with maxUnavailable ${maxUnavailable}`);
+    // What a control plane that has just started does not know yet is no excuse: by what really serves it must be right as well.
+    const isKept = (pod: Pod): boolean => !retired.some(({ metadata }) => metadata.uid === pod.metadata.uid);
+    const lostInFact = retired.filter((pod) => this.#isServing(pod)).length;
+    const leftInFact = active.filter((pod) => isKept(pod) && (isAvailable(pod) || this.#isServing(pod))).length;
+    if (lostInFact > 0 && leftInFact < replicas - maxUnavailable)
+      this.violate(`${name}: ${lostInFact} serving pods retired, ${leftInFact} left of ${replicas} with maxUnavailable ${maxUnavailable}`);
+  }
+
+  /** Whatever anybody has seen of it. */
+  #isServing({ metadata }: Pod): boolean {
+    const { engine } = this;
+    if (engine === undefined) return false;
+    return [...engine.docker.containers.values()].some(
+      (container) => container.spec.labels[LABEL.podUid] === metadata.uid && engine.isServing(container),
+    );
   }
 
   #checkOperation(parts: ControlParts, plan: Plan, operation: Operation): void {
