@@ -1,5 +1,6 @@
 /** Requests for objects: list, watch, get, create, replace, patch, delete, scale and logs, over the object store. A write is answered once it is on disk. */
 import type { ParameterizedContext } from 'koa';
+import { ANNOTATION } from '../model/annotations.ts';
 import { keyOf } from '../model/objects.ts';
 import type { Deployment, KindDescription, KubernetesObject, ObjectMeta } from '../model/objects.ts';
 import type { ObjectStore, Preconditions } from '../state/object-store.ts';
@@ -96,8 +97,11 @@ async function answerCreate(context: ParameterizedContext, path: ResourcePath, o
   const object = toObject(body, { ...path, name: nameIn(body) });
   // What the server decides is not the client's to say.
   const { uid: _uid, creationTimestamp: _created, generation: _generation, deletionTimestamp: _deleted, ...metadata } = object.metadata;
-  check({ ...object, metadata }, description, options.port);
-  const created = options.store.create({ ...object, metadata });
+  // Copied from an object of a manifest: this one comes from none, and shall not go because none declares it.
+  const { [ANNOTATION.source]: source, ...annotations } = metadata.annotations ?? {};
+  const wanted = { ...object, metadata: source === undefined ? metadata : { ...metadata, annotations } };
+  check(wanted, description, options.port);
+  const created = options.store.create(wanted);
   await saved(options.store);
   context.status = 201;
   context.body = created;

@@ -8,7 +8,6 @@ import { Executor } from '../execute/executor.ts';
 import type { HostFiles } from '../execute/host-files.ts';
 import { LABEL } from '../model/annotations.ts';
 import type { Deployment, Pod } from '../model/objects.ts';
-import type { ObservedContainer } from '../model/observed.ts';
 import type { IngressLink } from '../observe/ingress-link.ts';
 import { Observer } from '../observe/observer.ts';
 import type { ProbeRunner } from '../observe/probe-runner.ts';
@@ -22,6 +21,7 @@ import { ControlLoop } from './control-loop.ts';
 import { CrashLogs } from './crash-logs.ts';
 import { EventRecorder } from './event-recorder.ts';
 import { GeneratedSecrets } from './generated-secrets.ts';
+import { runningContainers, runningReplicas } from './keep-running.ts';
 import { CONTROL_LIMITS } from './limits.ts';
 import { ManifestApplier } from './manifest-applier.ts';
 import { monotonicClock, monotonicNow } from './monotonic.ts';
@@ -107,7 +107,7 @@ export function assembleControlParts(options: ControlPartsOptions, outside: Outs
     secrets,
     events,
     logger,
-    runningReplicas: (deployment) => countRunning(observer, deployment),
+    runningReplicas: (deployment) => runningReplicas(deployment, observer.containers.values()),
     runningRestart: (deployment) => restartOf(observer, deployment),
   });
   const crashLogs = new CrashLogs({ runtime, signal, onRead: () => loop.wake() });
@@ -221,22 +221,9 @@ function connectIngress(link: IngressLink, prober: Prober, observer: Observer, a
   });
 }
 
-function runningOf(observer: Observer, deployment: Deployment): readonly ObservedContainer[] {
-  return [...observer.containers.values()].filter(
-    ({ labels, phase }) =>
-      labels[LABEL.owner] === `Deployment/${deployment.metadata.name}` &&
-      labels[LABEL.namespace] === (deployment.metadata.namespace ?? 'default') &&
-      (phase === 'running' || phase === 'paused' || phase === 'restarting'),
-  );
-}
-
-function countRunning(observer: Observer, deployment: Deployment): number {
-  return new Set(runningOf(observer, deployment).map(({ labels }) => labels[LABEL.podUid])).size;
-}
-
 /** The newest one: RFC 3339 in UTC sorts by time. */
 function restartOf(observer: Observer, deployment: Deployment): string | undefined {
-  return runningOf(observer, deployment)
+  return runningContainers(deployment, [...observer.containers.values()])
     .flatMap(({ labels }) => labels[LABEL.restartedAt] ?? [])
     .sort()
     .at(-1);

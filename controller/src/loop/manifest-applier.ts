@@ -4,11 +4,12 @@
  */
 import type { Logger } from 'pino';
 import { ANNOTATION } from '../model/annotations.ts';
-import { keyOf } from '../model/objects.ts';
+import { keyOf, KINDS } from '../model/objects.ts';
 import type { DeclarableObject, Deployment, KubernetesObject, Secret } from '../model/objects.ts';
-import { missingGeneratedKeys, storedObject, withPodIdentity } from '../manifest/declared-object.ts';
+import { declaredPart, missingGeneratedKeys, storedObject, withPodIdentity } from '../manifest/declared-object.ts';
 import { decideApplication, objectsToPut } from '../manifest/decide-application.ts';
 import type { AppliedObject, ApplicationCondition } from '../manifest/decide-application.ts';
+import { isDeclarableKind } from '../manifest/manifest-schemas.ts';
 import { identityOf } from '../manifest/manifest-snapshot.ts';
 import type { ManifestSnapshot } from '../manifest/manifest-snapshot.ts';
 import { deepEqual } from '../state/deep-equal.ts';
@@ -53,7 +54,7 @@ export class ManifestApplier {
     this.#options = options;
     const record = options.store.getRecord(APPLIED_RECORD) as readonly AppliedObject[] | undefined;
     this.#isStateNew = record === undefined;
-    this.#applied = record ?? [];
+    this.#applied = [...(record ?? []), ...forgottenObjects(options.store, record ?? [])];
   }
 
   get snapshot(): ManifestSnapshot | undefined {
@@ -190,6 +191,19 @@ export class ManifestApplier {
         this.#options.logger.error({ file: error.source.file, line: error.source.line, code: error.code }, error.message);
     }
   }
+}
+
+/**
+ * Objects of manifests that the record does not know: a crash came between the two, or a damaged journal lost only the record. Without this
+ * nothing would ever find that they are no longer declared.
+ */
+function forgottenObjects(store: ObjectStore, record: readonly AppliedObject[]): readonly AppliedObject[] {
+  const known = new Set(record.map(({ object }) => identityOf(object)));
+  return KINDS.flatMap(({ kind }) => (isDeclarableKind(kind) ? [...store.list(kind).values()] : []))
+    .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
+    .map((object) => declaredPart(object))
+    .filter((applied) => applied !== undefined)
+    .filter(({ object }) => !known.has(identityOf(object)));
 }
 
 function name(object: DeclarableObject): string {

@@ -5,6 +5,7 @@ import { PassThrough } from 'node:stream';
 import { expect } from 'chai';
 import { ControlPlaneError } from '../../src/api/control-plane-port.ts';
 import { ApiServerError, startApiServer } from '../../src/api/api-server.ts';
+import { ANNOTATION } from '../../src/model/annotations.ts';
 import { configMap, deployment, event, pod, silent } from '../state/fixtures.ts';
 import { diskFull } from '../state/memory-file-system.ts';
 import { startFixture } from './api-fixture.ts';
@@ -214,6 +215,14 @@ describe('API', () => {
   });
 
   describe('writing', () => {
+    it('a copy of an object from a manifest comes from no manifest', async () => {
+      const annotations = { [ANNOTATION.source]: 'acts.yaml', note: 'mine' };
+      const copied = { ...configMap('copy', 'x'), metadata: { name: 'copy', namespace: 'default', annotations } };
+      const { code, body } = await api.call('POST', '/api/v1/namespaces/default/configmaps', copied);
+      expect(code).to.equal(201);
+      expect(body).to.have.nested.property('metadata.annotations').that.deep.equals({ note: 'mine' });
+    });
+
     it('creates, replaces, patches and deletes, each on disk before the answer', async () => {
       const collection = '/apis/apps/v1/namespaces/default/deployments';
       const created = await api.call('POST', collection, { ...deployment('acts'), status: { replicas: 9 } });

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { keepRunning } from '../../src/loop/keep-running.ts';
+import { keepRunning, runningReplicas } from '../../src/loop/keep-running.ts';
 import { LABEL } from '../../src/model/annotations.ts';
 import type { ObservedContainer } from '../../src/model/observed.ts';
 import type { StateReport } from '../../src/state/state-files.ts';
@@ -45,4 +45,20 @@ describe('keepRunning', () => {
       keepRunning(store, containers, reports, silent);
       expect(store.get('Deployment', 'default/web')?.spec.replicas).to.equal(replicas);
     });
+});
+
+describe('runningReplicas', () => {
+  const made = makeDeployment({ replicas: 3, maxSurge: 1, maxUnavailable: 1 });
+  const web = { ...made, metadata: { ...made.metadata, namespace: 'default' } };
+  const ROWS: readonly (readonly [name: string, containers: readonly ObservedContainer[], replicas: number])[] = [
+    ['nothing runs', [], 0],
+    ['a scale-up', pods(5), 5],
+    ['a scale-down', pods(2), 2],
+    ['a rollout with its surge pod', [...pods(3, 'old'), ...pods(1, 'new')], 3],
+    ['a rollout with a pod missing', [...pods(1, 'old'), ...pods(1, 'new')], 3],
+    ['a rollout of a Deployment that was scaled up', [...pods(4, 'old'), ...pods(2, 'new')], 5],
+    ['a rollout of a Deployment that was scaled to one', [...pods(1, 'new')], 1],
+  ];
+  for (const [name, containers, replicas] of ROWS)
+    it(`${name}: ${replicas}`, () => expect(runningReplicas(web, containers)).to.equal(replicas));
 });

@@ -192,6 +192,33 @@ describe('ManifestApplier', () => {
     expect(store.list('ConfigMap').size).to.equal(2);
   });
 
+  describe('when only the record of what was applied was lost', () => {
+    const both = { 'web.yaml': [deployment('web', 2)], 'other.yaml': [configMap('other', 'a')] };
+    beforeEach(async () => {
+      await applier.apply(snapshot(both));
+      store.create(configMap('by-hand', 'mine'));
+      store.putRecord('applied manifests', undefined);
+      await restart();
+    });
+
+    it('what is no longer declared goes all the same, and what nobody declared stays', async () => {
+      const { changes } = await applier.apply(snapshot({ 'web.yaml': [deployment('web', 2)] }));
+      expect(changes).to.deep.equal(['configmap/other deleted']);
+      expect([...store.list('ConfigMap').keys()]).to.deep.equal(['default/by-hand']);
+    });
+
+    it('the same manifests change nothing', async () => {
+      expect((await applier.apply(snapshot(both))).changes).to.deep.equal([]);
+    });
+
+    it('with an error, or with nothing declared, nothing goes', async () => {
+      expect((await applier.apply(snapshot({ 'web.yaml': [deployment('web', 2)] }, [BROKEN]))).changes).to.deep.equal([]);
+      expect((await applier.apply(snapshot({}))).changes).to.deep.equal([]);
+      expect(applier.conditions.map(({ code }) => code)).to.deep.equal(['WouldDeleteEverything']);
+      expect([...store.list('ConfigMap').keys()].sort()).to.deep.equal(['default/by-hand', 'default/other']);
+    });
+  });
+
   describe('when the state was lost', () => {
     it('takes over the number of replicas that run', async () => {
       running = 5;

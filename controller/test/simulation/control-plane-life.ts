@@ -6,6 +6,7 @@ import { setMaxListeners } from 'node:events';
 import type { Logger } from 'pino';
 import { assembleControlParts, saveCounts } from '../../src/loop/control-parts.ts';
 import type { ControlParts } from '../../src/loop/control-parts.ts';
+import { keepRunning } from '../../src/loop/keep-running.ts';
 import type { ManifestSnapshot } from '../../src/manifest/manifest-snapshot.ts';
 import { IngressLink } from '../../src/observe/ingress-link.ts';
 import { ObjectStore } from '../../src/state/object-store.ts';
@@ -95,6 +96,7 @@ export class ControlPlaneLife implements EngineLife {
     void parts.observer.watch(signal);
     await parts.observer.refresh([], signal);
     await parts.applier.apply(snapshot());
+    keepRunning(store, parts.observer.containers.values(), reports, logger);
     void saveCounts(parts, signal);
     this.isRunning = true;
     await parts.loop.run(signal);

@@ -1,6 +1,6 @@
 /**
  * Runs seeds in a process for each core and tells how it goes. Exit code 1 when one broke a promise.
- * Usage: tsx run-seeds.ts [--seeds n | --seconds s] [--first n] [--seed n]
+ * Usage: tsx run-seeds.ts [--seeds n | --seconds s] [--first n] [--seed n] [--failures n]
  */
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
@@ -10,7 +10,8 @@ import { parseArgs } from 'node:util';
 import { simulate } from './simulation.ts';
 import type { SimulationResult } from './simulation.ts';
 
-const FAILURES_SHOWN = 10;
+/** After so many it ends, unless told otherwise: they have one reason, as a rule. */
+const FAILURES_MOST = 10;
 /** Of real time: a run takes a fraction of a second, on a busy machine some seconds. */
 const SEED_MOST_MS = 120_000;
 
@@ -18,6 +19,7 @@ interface Options {
   readonly seeds: number;
   readonly seconds: number;
   readonly first: number;
+  readonly failuresMost: number;
 }
 
 if (process.send !== undefined) work();
@@ -31,6 +33,7 @@ async function main(): Promise<void> {
       first: { type: 'string' },
       seed: { type: 'string' },
       workers: { type: 'string' },
+      failures: { type: 'string' },
     },
   });
   if (values.seed !== undefined && values.seed !== '') {
@@ -44,11 +47,12 @@ async function main(): Promise<void> {
   const first = Number(values.first ?? 1);
   const workers = Number(values.workers ?? availableParallelism());
   console.log(`simulation: ${seeds === Infinity ? `${seconds} s of seeds` : `${seeds} seeds`} from ${first}, ${workers} processes`);
-  const failures = await runAll({ seeds, seconds: seconds > 0 ? seconds : Infinity, first }, workers);
+  const failuresMost = Number(values.failures ?? FAILURES_MOST);
+  const failures = await runAll({ seeds, seconds: seconds > 0 ? seconds : Infinity, first, failuresMost }, workers);
   process.exit(failures > 0 ? 1 : 0);
 }
 
-async function runAll({ seeds, seconds, first }: Options, workers: number): Promise<number> {
+async function runAll({ seeds, seconds, first, failuresMost }: Options, workers: number): Promise<number> {
   const startedMs = performance.now();
   let next = first;
   let done = 0;
@@ -60,7 +64,7 @@ async function runAll({ seeds, seconds, first }: Options, workers: number): Prom
       `${done} seeds, ${failures.length} failed, ${(done / spent()).toFixed(1)} seeds/s, ${(virtualMs / 3_600_000).toFixed(1)} virtual hours`,
     );
   const timer = setInterval(report, 10_000);
-  const isOver = (): boolean => next >= first + seeds || spent() >= seconds || failures.length >= FAILURES_SHOWN;
+  const isOver = (): boolean => next >= first + seeds || spent() >= seconds || failures.length >= failuresMost;
   await Promise.all(
     Array.from({ length: workers }, async () => {
       const start = (): ChildProcess => fork(fileURLToPath(import.meta.url), { serialization: 'advanced' });
