@@ -66,17 +66,19 @@ function heldTargets(
 ): readonly ReplicaSetTarget[] {
   const bounds = rolloutBounds(deployment.spec, replicas);
   const isKnown = draft.world.memory.deployments.has(keyOf(deployment));
-  const sizes = replicaSets.map((replicaSet) => {
-    // After a start nobody knows yet what was wanted: what is there is kept.
-    if (isKnown) return replicaSet.spec.replicas ?? 0;
-    return pods.filter(({ pod, isTerminating }) => !isTerminating && hashOf(pod) === hashOf(replicaSet)).length;
-  });
-  const wanted = holdStill(sizes, replicas, bounds);
+  const groups = replicaSets.map((replicaSet) =>
+    pods.filter(({ pod, isTerminating }) => !isTerminating && hashOf(pod) === hashOf(replicaSet)),
+  );
+  // After a start nobody knows yet what was wanted: what is there is kept.
+  const sizes = replicaSets.map((replicaSet, index) => (isKnown ? replicaSet.spec.replicas : groups[index]?.length) ?? 0);
+  const available = groups.map((group) => countPods(draft, deployment, group).available);
+  const wanted = holdStill(sizes, available, replicas, bounds);
+  const isMixed = groups.filter((group) => group.length > 0).length > 1;
   return replicaSets.map((replicaSet, index) => ({
     replicaSet,
     deployment,
     wanted: wanted[index] ?? 0,
-    isInRollout: index < replicaSets.length - 1,
+    isInRollout: isMixed,
     allowedPorts: replicas + bounds.maxSurge,
     cause: `deployment ${deployment.metadata.name} is paused and wants ${replicas} replica${replicas === 1 ? '' : 's'}`,
   }));

@@ -126,18 +126,39 @@ export function recreate(
  *
  *   replicas 10 -> 20, maxSurge 2, sizes 8 + 4:  20 are the least; 13.3 + 6.7 are rounded down, and what is left goes to the larger: 14 + 6
  *
+ * Shrinking begins with pods that do not serve, which Kubernetes does not do here: paused beside a version that cannot run, a scale-down
+ * would end with that version alone.
+ *
  * @param sizes how many pods each ReplicaSet should have so far, the newest last
+ * @param available how many of them serve
  */
-export function holdStill(sizes: readonly number[], replicas: number, { maxSurge }: RolloutBounds): readonly number[] {
+export function holdStill(
+  sizes: readonly number[],
+  available: readonly number[],
+  replicas: number,
+  { maxSurge }: RolloutBounds,
+): readonly number[] {
   if (sizes.length === 0) return [];
-  const total = sizes.reduce((sum, size) => sum + size, 0);
+  const total = sum(sizes);
   const isMixed = sizes.filter((size) => size > 0).length > 1;
   const wanted = replicas === 0 ? 0 : isMixed ? Math.min(Math.max(total, replicas), replicas + maxSurge) : replicas;
   if (wanted === total) return sizes;
   if (total === 0) return sizes.map((_, index) => (index === sizes.length - 1 ? wanted : 0));
-  const scaled = sizes.map((size) => Math.floor((size * wanted) / total));
-  // What rounding left over goes to the largest, the newest first among equals.
-  let rest = wanted - scaled.reduce((sum, size) => sum + size, 0);
+  if (wanted > total) return inProportion(wanted, sizes);
+  const serving = sizes.map((size, index) => Math.min(size, available[index] ?? 0));
+  if (wanted <= sum(serving)) return inProportion(wanted, serving);
+  const broken = inProportion(
+    wanted - sum(serving),
+    sizes.map((size, index) => size - (serving[index] ?? 0)),
+  );
+  return serving.map((size, index) => size + (broken[index] ?? 0));
+}
+
+/** What rounding leaves over goes to the largest, the newest first among equals. */
+function inProportion(wanted: number, sizes: readonly number[]): readonly number[] {
+  const total = sum(sizes);
+  const scaled = sizes.map((size) => (total === 0 ? 0 : Math.floor((size * wanted) / total)));
+  let rest = wanted - sum(scaled);
   const order = sizes.map((size, index) => ({ size, index })).sort((a, b) => b.size - a.size || b.index - a.index);
   for (const { index, size } of order) {
     if (rest === 0 || size === 0) break;
@@ -145,4 +166,8 @@ export function holdStill(sizes: readonly number[], replicas: number, { maxSurge
     rest--;
   }
   return scaled;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
 }

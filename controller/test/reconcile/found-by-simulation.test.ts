@@ -1,6 +1,7 @@
 /** Decisions that the simulation found wrong, as tables of their own: they stay when a seed means another run. */
 import { expect } from 'chai';
 import { LABEL } from '../../src/model/annotations.ts';
+import type { ReplicaSet } from '../../src/model/objects.ts';
 import { makeDeployment } from './objects.ts';
 import { SimulatedHost } from './simulated-host.ts';
 
@@ -67,5 +68,16 @@ describe('a dependency whose pod is being stopped', () => {
     host.probe();
     const stopping = [...host.containers.values()].find(({ labels }) => labels[LABEL.podUid] === pod.metadata.uid);
     expect(host.plan().probeNow).to.not.include(stopping?.id);
+  });
+});
+
+describe('a ReplicaSet that was adopted while its template was unknown', () => {
+  it('is the revision of the template that has its name, once that is declared, and makes pods again', () => {
+    const host = new SimulatedHost().declare(makeDeployment({ image: 'web:2' })).converge();
+    const [key, { spec, ...replicaSet }] = [...(host.objects.get('ReplicaSet') ?? [])][0] as [string, ReplicaSet];
+    const { template: _lost, ...rest } = spec;
+    host.objects.get('ReplicaSet')?.set(key, { ...replicaSet, spec: rest });
+    host.declare(makeDeployment({ image: 'web:2', replicas: 3 })).converge();
+    expect(host.pods().length).to.equal(3);
   });
 });

@@ -153,7 +153,14 @@ describe('recreate', () => {
 });
 
 describe('holdStill', () => {
-  const rows: readonly { name: string; sizes: readonly number[]; replicas: number; surge: number; is: readonly number[] }[] = [
+  const rows: readonly {
+    name: string;
+    sizes: readonly number[];
+    available?: readonly number[];
+    replicas: number;
+    surge: number;
+    is: readonly number[];
+  }[] = [
     { name: 'leaves a rollout in its middle as it is', sizes: [8, 4], replicas: 10, surge: 2, is: [8, 4] },
     { name: 'leaves one within its bounds as it is', sizes: [8, 3], replicas: 10, surge: 2, is: [8, 3] },
     { name: 'follows a scale of pods of one template', sizes: [0, 3], replicas: 7, surge: 1, is: [0, 7] },
@@ -163,11 +170,21 @@ describe('holdStill', () => {
     { name: 'fills up to replicas what was missing', sizes: [2, 0, 1], replicas: 4, surge: 0, is: [3, 0, 1] },
     { name: 'goes to none', sizes: [8, 4], replicas: 0, surge: 2, is: [0, 0] },
     { name: 'comes back from none with the newest', sizes: [0, 0], replicas: 2, surge: 1, is: [0, 2] },
+    { name: 'takes what does not serve first', sizes: [1, 2], available: [1, 0], replicas: 1, surge: 1, is: [1, 1] },
+    {
+      name: 'takes what does not serve first, of an earlier template too',
+      sizes: [2, 2],
+      available: [0, 2],
+      replicas: 1,
+      surge: 1,
+      is: [0, 2],
+    },
+    { name: 'then shrinks in proportion', sizes: [6, 6], available: [6, 3], replicas: 5, surge: 1, is: [4, 2] },
     { name: 'has nothing to do without a template', sizes: [], replicas: 2, surge: 1, is: [] },
   ];
-  for (const { name, sizes, replicas, surge, is } of rows) {
+  for (const { name, sizes, available = sizes, replicas, surge, is } of rows) {
     it(name, () => {
-      expect(holdStill(sizes, replicas, { maxSurge: surge, maxUnavailable: 0 })).to.deep.equal(is);
+      expect(holdStill(sizes, available, replicas, { maxSurge: surge, maxUnavailable: 0 })).to.deep.equal(is);
     });
   }
 });
