@@ -190,7 +190,8 @@ export class DataPlane {
     this.#logger.info({ version: table.version, endpoints: endpoints.size }, 'endpoint table applied');
     for (const key of this.holds.keys) {
       const rotation = rotations.get(key);
-      if (rotation === undefined || rotation.isAvailable || !rotation.mayHold) this.holds.release(key);
+      if (rotation?.isAvailable === true) this.holds.releaseGently(key, rotation.size);
+      else if (rotation?.mayHold !== true) this.holds.release(key);
     }
   }
 

@@ -1,4 +1,5 @@
 /** Requests that wait, bodies unread, for an endpoint of their service: first come, first released. Bounded in number and time. */
+import { HELD_BURST, HELD_BURST_EVERY_MS } from './limits.ts';
 import type { IngressLimits } from './limits.ts';
 
 export interface Holdable {
@@ -48,16 +49,32 @@ export class HoldQueue {
     return held;
   }
 
-  remove(held: HeldRequest): void {
+  /** False when it waits no more. */
+  remove(held: HeldRequest): boolean {
     const queue = this.#queues.get(held.key);
-    if (queue?.delete(held) !== true) return;
+    if (queue?.delete(held) !== true) return false;
     clearTimeout(held.timer);
     this.#size--;
     if (queue.size === 0) this.#queues.delete(held.key);
+    return true;
   }
 
+  /** All at once: there is nothing to wait for any more. */
   release(key: string): void {
     for (const held of [...(this.#queues.get(key) ?? [])]) this.#release(held);
+  }
+
+  /**
+   * A few at a time to each of `endpoints`: a thousand connections in one moment overflow the listen queue of a server that has just come up,
+   * and those that the kernel drops there hang for seconds. Who holds again meanwhile waits for the next release.
+   */
+  releaseGently(key: string, endpoints: number): void {
+    const waiting = [...(this.#queues.get(key) ?? [])];
+    const releaseSome = (): void => {
+      for (const held of waiting.splice(0, HELD_BURST * endpoints)) this.#release(held);
+      if (waiting.length > 0) setTimeout(releaseSome, HELD_BURST_EVERY_MS).unref();
+    };
+    releaseSome();
   }
 
   #recheckSoon(): void {
@@ -70,7 +87,6 @@ export class HoldQueue {
   }
 
   #release(held: HeldRequest): void {
-    this.remove(held);
-    held.holdable.onRelease();
+    if (this.remove(held)) held.holdable.onRelease();
   }
 }

@@ -28,6 +28,10 @@ export const DEFAULT_LIMITS: IngressLimits = {
   shutdownGraceMs: 10_000,
 };
 
+/** Held requests that go to one endpoint at once when it is there, and how soon the next ones follow (2,000 a second): listen queues may be short. */
+export const HELD_BURST = 8;
+export const HELD_BURST_EVERY_MS = 4;
+
 /** Clients keep connections for 75 s; balancers in front of us commonly use 60 s, and the side that reuses must be the shorter one. */
 export const CLIENT_KEEP_ALIVE_MS = 75_000;
 /** A client gets this long for its request head. */

@@ -66,6 +66,10 @@ export class Rotation {
     this.key = key;
   }
 
+  get size(): number {
+    return this.#members.length;
+  }
+
   get isEmpty(): boolean {
     return this.#members.length === 0;
   }
