@@ -20,7 +20,6 @@ import {
   CLIENT_KEEP_ALIVE_MS,
   DEFAULT_LIMITS,
   type IngressLimits,
-  PARTING_MS,
 } from './limits.ts';
 
 export interface IngressOptions extends Partial<IngressLimits> {
@@ -98,7 +97,7 @@ export async function startIngress(options: IngressOptions): Promise<RunningIngr
   logger.info({ port, pid: process.pid }, 'ingress listening');
   const stopped = untilAborted(signal).then(async () => {
     plane.isClosing = true;
-    await closeServer(server, upgraded, limits.shutdownGraceMs);
+    await closeServer(server, upgraded, limits);
     control.close();
     plane.close();
     logger.info('ingress stopped');
@@ -193,16 +192,16 @@ async function untilAborted(signal: AbortSignal): Promise<void> {
   await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
 
-async function closeServer(server: Server, upgraded: ReadonlySet<Socket>, graceMs: number): Promise<void> {
+async function closeServer(server: Server, upgraded: ReadonlySet<Socket>, limits: IngressLimits): Promise<void> {
   // A connection that is closed while its client sends the next request costs that request: those in use are told first.
   server.prependListener('request', (_request, response) => (response.shouldKeepAlive = false));
-  await sleep(PARTING_MS);
+  await sleep(limits.partingMs);
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   const idle = setInterval(() => server.closeIdleConnections(), 100);
   const grace = setTimeout(() => {
     server.closeAllConnections();
     for (const socket of upgraded) socket.destroy();
-  }, graceMs);
+  }, limits.shutdownGraceMs);
   await closed;
   clearInterval(idle);
   clearTimeout(grace);

@@ -15,6 +15,8 @@ export interface IngressLimits {
   readonly sendLimit: number;
   /** After this long without a response to finish, remaining connections are cut at shutdown. */
   readonly shutdownGraceMs: number;
+  /** Before a shutdown closes idle connections, answers say for this long that theirs will be; new ones are still taken. */
+  readonly partingMs: number;
 }
 
 export const DEFAULT_LIMITS: IngressLimits = {
@@ -26,6 +28,7 @@ export const DEFAULT_LIMITS: IngressLimits = {
   probeTimeoutMs: 3_500,
   sendLimit: 16,
   shutdownGraceMs: 10_000,
+  partingMs: 1_000,
 };
 
 /** Held requests that go to one endpoint at once when it is there, and how soon the next ones follow (2,000 a second): listen queues may be short. */
@@ -38,8 +41,6 @@ export const CLIENT_KEEP_ALIVE_MS = 75_000;
 export const CLIENT_HEAD_TIMEOUT_MS = 60_000;
 /** Request line and headers: a URI of 16 KiB plus cookies fits. */
 export const CLIENT_HEAD_SIZE = 65_536;
-/** Before a shutdown closes idle connections, answers say for this long that theirs will be. */
-export const PARTING_MS = 250;
 export const CLIENT_CONNECTIONS = 10_000;
 /** Connections that wait to be accepted, also while one ingress replaces another; the kernel's own limit is net.core.somaxconn (4,096). */
 export const CLIENT_BACKLOG = 4_096;

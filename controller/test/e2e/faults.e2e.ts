@@ -61,7 +61,8 @@ describe('faults', function () {
   it('an upgrade must restart control plane and ingress, refuse no connection, fail no GET and restart no container', async () => {
     const before = (await system.containers()).map(({ id }) => id).sort();
     const pids = [system.pid('control-plane'), system.pid('ingress')];
-    const load = new Load(system, { path: '/api/v1/categories', perSecond: 100 });
+    // A kept connection may always be closed while its client sends: HTTP/1.1 leaves that one to the client.
+    const load = new Load(system, { path: '/api/v1/categories', perSecond: 100, connections: 'new' });
     const now = new Date();
     utimesSync('controller/dist/main.js', now, now);
     expect(await system.command('up')).to.contain('restarting, they run an earlier build');

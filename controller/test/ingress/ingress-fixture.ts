@@ -91,6 +91,7 @@ export class Fixture {
       logger: fixture.logger,
       signal: fixture.abort.signal,
       shutdownGraceMs: 200,
+      partingMs: 0,
       ...limits,
     });
     if (isConnected) await fixture.connectControlPlane();
