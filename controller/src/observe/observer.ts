@@ -224,6 +224,7 @@ export class Observer {
 
   async #list(labels: readonly string[], signal: AbortSignal): Promise<void> {
     this.#isListDue = false;
+    const before = new Set(this.#containers.keys());
     let listed: readonly ListedContainer[];
     try {
       listed = await this.#options.runtime.listContainers(labels, signal);
@@ -243,6 +244,11 @@ export class Observer {
     }
     for (const id of this.#containers.keys()) {
       if (seen.has(id)) continue;
+      // Made and seen while the list was on its way: it says nothing of this one.
+      if (!before.has(id)) {
+        this.#dirty.add(id);
+        continue;
+      }
       this.#containers.delete(id);
       this.#statuses.delete(id);
     }

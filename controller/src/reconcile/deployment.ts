@@ -72,7 +72,9 @@ function heldTargets(
   // After a start nobody knows yet what was wanted: what is there is kept.
   const sizes = replicaSets.map((replicaSet, index) => (isKnown ? replicaSet.spec.replicas : groups[index]?.length) ?? 0);
   const available = groups.map((group) => countPods(draft, deployment, group).available);
-  const wanted = holdStill(sizes, available, replicas, bounds);
+  const scaled = holdStill(sizes, available, replicas, bounds);
+  // Right after a start nobody knows yet which pods serve: none is retired.
+  const wanted = draft.world.isReadinessKnown ? scaled : scaled.map((size, index) => Math.max(size, groups[index]?.length ?? 0));
   const isMixed = groups.filter((group) => group.length > 0).length > 1;
   return replicaSets.map((replicaSet, index) => ({
     replicaSet,

@@ -29,6 +29,8 @@ export class Invariants implements EngineWatch {
   readonly #trace: Trace;
   /** Container id -> when its probe last failed. */
   readonly #probeFailures = new Map<string, number>();
+  /** Container id -> since when all its probes passed. */
+  readonly #passing = new Map<string, number>();
   /** Pod uid -> since when the present control plane has it terminating. */
   #terminatingSince = new Map<string, number>();
   readonly #busy = new Map<EngineLife, Map<string, number>>();
@@ -137,18 +139,19 @@ export class Invariants implements EngineWatch {
       this.violate(`${name}: ${lost} available pods retired, ${left} left of ${replicas} with maxUnavailable ${maxUnavailable}`);
     // What a control plane that has just started does not know yet is no excuse: by what really serves it must be right as well.
     const isKept = (pod: Pod): boolean => !retired.some(({ metadata }) => metadata.uid === pod.metadata.uid);
-    const lostInFact = retired.filter((pod) => this.#isServing(pod)).length;
+    const lostInFact = retired.filter((pod) => this.#isServing(pod, deployment.spec.minReadySeconds)).length;
     const leftInFact = active.filter((pod) => isKept(pod) && (isAvailable(pod) || this.#isServing(pod))).length;
     if (lostInFact > 0 && leftInFact < replicas - maxUnavailable)
       this.violate(`${name}: ${lostInFact} serving pods retired, ${leftInFact} left of ${replicas} with maxUnavailable ${maxUnavailable}`);
   }
 
-  /** Whatever anybody has seen of it. */
-  #isServing({ metadata }: Pod): boolean {
+  /** And was seen to by its last probe, by whichever life of the control plane: of what was never asked, or failed since, nobody can know. */
+  #isServing({ metadata }: Pod, minReadySeconds = 0): boolean {
     const { engine } = this;
+    const isProven = ({ id }: FakeContainer): boolean => this.#nowMs() - (this.#passing.get(id) ?? Infinity) >= minReadySeconds * 1000;
     if (engine === undefined) return false;
     return [...engine.docker.containers.values()].some(
-      (container) => container.spec.labels[LABEL.podUid] === metadata.uid && engine.isServing(container),
+      (container) => container.spec.labels[LABEL.podUid] === metadata.uid && this.#passing.has(container.id) && engine.isServing(container),
     );
   }
 
@@ -211,7 +214,12 @@ export class Invariants implements EngineWatch {
   }
 
   onProbe(container: FakeContainer, isPassing: boolean): void {
-    if (!isPassing) this.#probeFailures.set(container.id, this.#nowMs());
+    if (isPassing) {
+      if (!this.#passing.has(container.id)) this.#passing.set(container.id, this.#nowMs());
+      return;
+    }
+    this.#passing.delete(container.id);
+    this.#probeFailures.set(container.id, this.#nowMs());
   }
 
   #checkStart(container: FakeContainer): void {

@@ -6,4 +6,9 @@ export const REGRESSIONS: readonly { readonly seed: number; readonly found: stri
   { seed: 1157, found: 'the remains of an earlier container of a pod that had completed stayed for ever' },
   { seed: 1214, found: 'scaled down in the middle of a pinned rollout, it retired pods that were needed to serve' },
   { seed: 56, found: 'a terminating pod of a dependency was probed again and again without a pause' },
+  { seed: 190, found: 'objects of removed manifests stayed for ever when a damaged journal lost the record of what was applied' },
+  { seed: 711, found: 'a surge pod was taken for a scale when the state was lost: no port was left for the next rollout' },
+  { seed: 1838, found: 'a paused Deployment beside a version that cannot run lost the pods that served when it was scaled down' },
+  { seed: 1925, found: 'a ReplicaSet adopted while its manifest was invalid never made pods again' },
+  { seed: 2649, found: 'a late list of containers hid one that runs, and a second one of its pod was started' },
 ];
