@@ -151,7 +151,7 @@ export class Invariants implements EngineWatch {
     const isProven = ({ id }: FakeContainer): boolean => this.#nowMs() - (this.#passing.get(id) ?? Infinity) >= minReadySeconds * 1000;
     if (engine === undefined) return false;
     return [...engine.docker.containers.values()].some(
-      (container) => container.spec.labels[LABEL.podUid] === metadata.uid && this.#passing.has(container.id) && engine.isServing(container),
+      (container) => container.spec.labels[LABEL.podUid] === metadata.uid && isProven(container) && engine.isServing(container),
     );
   }
 
