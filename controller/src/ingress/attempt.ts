@@ -79,6 +79,11 @@ export class Attempt implements ConnectionUser {
     return this.#state === 'sent';
   }
 
+  /** Of its answer, once the head of one is there. */
+  get status(): number | undefined {
+    return this.#head?.status;
+  }
+
   /** The endpoint waits for the rest of a body that the client does not send. */
   get isClientStalled(): boolean {
     return !this.#isBodySent && this.#connection?.isWriteBlocked !== true;

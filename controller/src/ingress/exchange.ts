@@ -188,7 +188,11 @@ export class Exchange implements AttemptOwner, Holdable {
 
   #judgeAnswer(attempt: Attempt, verdict: Verdict): void {
     if (verdict === true) {
-      this.#relay(attempt);
+      // It was unavailable and is well by now (what it needs came back meanwhile): worth one more request.
+      if (attempt.status === 503 && !this.#hadHealthyRetry) {
+        this.#plane.stats.retriedTotal++;
+        this.#askHealthyOnceMore(this.#leave());
+      } else this.#relay(attempt);
       return;
     }
     this.#wasOnlyRefused = false;
@@ -214,6 +218,10 @@ export class Exchange implements AttemptOwner, Holdable {
       this.#badGateway(`endpoint ${member.endpoint.podName} closed the connection without an answer`);
       return;
     }
+    this.#askHealthyOnceMore(member);
+  }
+
+  #askHealthyOnceMore(member: Member): void {
     this.#hadHealthyRetry = true;
     const other = this.#plane.rotation(this.#serviceKey)?.pick(this.#tried);
     if (other === undefined) member.endpoint.take();

@@ -193,8 +193,7 @@ async function untilAborted(signal: AbortSignal): Promise<void> {
 }
 
 async function closeServer(server: Server, upgraded: ReadonlySet<Socket>, limits: IngressLimits): Promise<void> {
-  // A connection that is closed while its client sends the next request costs that request: those in use are told first.
-  server.prependListener('request', (_request, response) => (response.shouldKeepAlive = false));
+  // A connection that is closed while its client sends the next request costs that request: those in use are told first (plane.isClosing).
   await sleep(limits.partingMs);
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   const idle = setInterval(() => server.closeIdleConnections(), 100);
