@@ -27,6 +27,9 @@ const INSPECT_PATIENCE_MS = 100;
 /** Networks, volumes and images change rarely: they are listed again after their events, and every so many resyncs. */
 const SLOW_RESYNC_EVERY = 15;
 
+/** More than can go while one answer is on its way. */
+const GONE_KEPT = 2_000;
+
 /** Those that are declared are given to it once more, which changes nothing if it has them. */
 const UNKNOWN_RESOURCES: ContainerResources = { memoryBytes: 0, nanoCpus: 0, cpuShares: 0 };
 
@@ -37,6 +40,8 @@ export class Observer {
   /** The newest list. */
   #listed: ReadonlyMap<string, ListedContainer> = new Map();
   readonly #dirty = new Set<string>();
+  /** The newest that are known to be gone: ids are never used again, and an answer that was on its way would bring them back. */
+  readonly #gone = new Set<string>();
   readonly #inspecting = new Map<string, Promise<void>>();
   /** Those a look did not wait for: their answer is news. */
   readonly #late = new Set<string>();
@@ -163,7 +168,7 @@ export class Observer {
    */
   #takeListed(id: string): void {
     const listed = this.#listed.get(id);
-    if (listed === undefined || this.#containers.has(id)) return;
+    if (listed === undefined || this.#containers.has(id) || this.#gone.has(id)) return;
     const { status: _status, ...known } = listed;
     const startedAtMs = listed.phase === 'created' ? 0 : Date.now();
     this.#containers.set(id, {
@@ -202,8 +207,7 @@ export class Observer {
         if (event.action.startsWith('exec_') || event.action === 'top' || event.action === 'resize' || event.action === 'kill')
           return false;
         if (event.action === 'destroy') {
-          this.#containers.delete(event.id);
-          this.#statuses.delete(event.id);
+          this.#forget(event.id);
         } else this.#dirty.add(event.id);
         return true;
       case 'network':
@@ -254,13 +258,21 @@ export class Observer {
     }
   }
 
+  #forget(id: string): void {
+    this.#containers.delete(id);
+    this.#statuses.delete(id);
+    this.#gone.add(id);
+    const [oldest] = this.#gone;
+    if (this.#gone.size > GONE_KEPT && oldest !== undefined) this.#gone.delete(oldest);
+  }
+
   async #inspect(id: string, signal: AbortSignal): Promise<void> {
     try {
       const container = await this.#options.runtime.inspectContainer(id, signal);
-      if (container.labels[LABEL.instance] === this.#options.instance) this.#containers.set(id, container);
+      if (container.labels[LABEL.instance] === this.#options.instance && !this.#gone.has(id)) this.#containers.set(id, container);
     } catch (error) {
       if (error instanceof RuntimeError && error.code === 'NotFound') {
-        this.#containers.delete(id);
+        this.#forget(id);
         return;
       }
       this.#dirty.add(id);

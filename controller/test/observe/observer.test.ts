@@ -40,4 +40,24 @@ describe('Observer', () => {
     await second;
     expect([...observer.containers.keys()]).to.deep.equal([]);
   });
+
+  it('an inspection that is answered after its container is gone does not bring it back', async () => {
+    let answer: ((container: ObservedContainer) => void) | undefined;
+    const isSlow = { is: true };
+    const slow = {
+      ...runtime,
+      listContainers: () => Promise.resolve([]),
+      inspectContainer: (id: string) => (isSlow.is ? new Promise((resolve) => (answer = resolve)) : runtime.inspectContainer(id, signal)),
+    } as unknown as ContainerRuntime;
+    const observer = new Observer({ runtime: slow, instance: 'test', callTimeoutMs: 5_000, logger: silent, onEvent: () => undefined });
+    observer.expect('late');
+    const first = observer.refresh([], signal);
+    while (answer === undefined) await Promise.resolve();
+    isSlow.is = false;
+    observer.touch('container:late');
+    await observer.refresh([], signal);
+    answer(describe('late'));
+    await first;
+    expect([...observer.containers.keys()]).to.deep.equal([]);
+  });
 });

@@ -11,4 +11,5 @@ export const REGRESSIONS: readonly { readonly seed: number; readonly found: stri
   { seed: 1838, found: 'a paused Deployment beside a version that cannot run lost the pods that served when it was scaled down' },
   { seed: 1925, found: 'a ReplicaSet adopted while its manifest was invalid never made pods again' },
   { seed: 2649, found: 'a late list of containers hid one that runs, and a second one of its pod was started' },
+  { seed: 3745, found: 'an inspection answered late brought a removed container back, and its pod with it' },
 ];
