@@ -22,7 +22,7 @@ const SUITES = {
   faults: ['controller/test/e2e/faults.e2e.ts'],
   chaos: ['controller/test/chaos/chaos.e2e.ts'],
   rollouts: ['controller/test/e2e/rollouts.e2e.ts'],
-  simulation: ['controller/test/simulation/seeds-of-the-day.e2e.ts'],
+  simulation: ['controller/test/simulation/a-minute-of-seeds.e2e.ts'],
   manifests: ['controller/test/e2e/manifests.e2e.ts'],
   plan: ['controller/test/e2e/plan.e2e.ts'],
   fields: ['controller/test/e2e/fields.e2e.ts', 'controller/test/e2e/fields-life.e2e.ts'],

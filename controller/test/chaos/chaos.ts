@@ -1,5 +1,5 @@
 /**
- * `make chaos`: every scenario in turn, then docs/RELIABILITY.md. `ONLY=name` (or several, with commas) runs those and writes no file.
+ * `make chaos`: every scenario in turn, then docs/RELIABILITY.md. `ONLY=name` (or several, with commas) runs those and rewrites their rows.
  * Ends with 1 when a promise was broken.
  */
 import { execFileSync } from 'node:child_process';
@@ -7,7 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { format } from 'prettier';
 import { DockerRuntime } from '../../src/runtime/docker-runtime.ts';
-import { reliabilityText } from './reliability-table.ts';
+import { reliabilityText, withRows } from './reliability-table.ts';
 import type { ChaosRow } from './reliability-table.ts';
 import { brokenPromises } from './scenario.ts';
 import type { ChaosOutcome, ChaosScenario } from './scenario.ts';
@@ -74,13 +74,17 @@ for (const scenario of SCENARIOS.filter(({ name }) => only.length === 0 || only.
   for (const failure of outcome.failures ?? []) print(`  ! ${failure}`);
   print(problems.length === 0 ? '  kept' : `  BROKEN: ${problems.join('; ')}`);
 }
-if (only.length === 0) {
-  const commit = execFileSync('git', ['describe', '--always', '--dirty'], { encoding: 'utf8' }).trim();
-  const date = new Date().toISOString().slice(0, 10);
-  const text = reliabilityText({ rows, machine: await machine(), commit, date, minutes: (Date.now() - startedAt) / 60_000 });
+async function write(text: string): Promise<void> {
   const options = JSON.parse(readFileSync('.prettierrc.json', 'utf8')) as object;
   writeFileSync(FILE, await format(text, { ...options, parser: 'markdown' }));
   print(`\n${FILE} is written`);
 }
+
+const commit = execFileSync('git', ['describe', '--always', '--dirty'], { encoding: 'utf8' }).trim();
+if (only.length === 0) {
+  const date = new Date().toISOString().slice(0, 10);
+  const text = reliabilityText({ rows, machine: await machine(), commit, date, minutes: (Date.now() - startedAt) / 60_000 });
+  await write(text);
+} else await write(withRows(readFileSync(FILE, 'utf8'), rows, commit));
 print(`\n${rows.length - broken} of ${rows.length} promises kept in ${Math.round((Date.now() - startedAt) / 1000)} s`);
 process.exit(broken === 0 ? 0 : 1);

@@ -1,4 +1,4 @@
-/** docs/RELIABILITY.md from the outcomes of one whole run. */
+/** docs/RELIABILITY.md from the outcomes of one whole run, and single rows of it again. */
 import { brokenPromises } from './scenario.ts';
 import type { ChaosOutcome, ChaosScenario } from './scenario.ts';
 
@@ -42,10 +42,7 @@ ${table(head, rows.map(cells))}
 
 ${table(
   ['fault', 'promise', 'kept', 'remarks'],
-  rows.map(({ scenario, outcome }) => {
-    const broken = brokenPromises(scenario, outcome);
-    return [scenario.fault, scenario.promise, broken.length === 0 ? 'yes' : `**no**: ${broken.join('; ')}`, outcome.note ?? ''];
-  }),
+  rows.map((row) => promiseCells(row)),
 )}
 
 ## How to read it
@@ -58,8 +55,30 @@ ${table(
 - **things lost**: declared objects, scales, ports, passwords or data that were gone.
 - **time to converge**: from the fault until all is as declared, ready and observed.
 
-Again: \`make chaos\`, or one row: \`make chaos ONLY=name\` with one of ${rows.map(({ scenario }) => `\`${scenario.name}\``).join(', ')}.
+Again: \`make chaos\`, or single rows, which then name their own commit: \`make chaos ONLY=name,name\` with ${rows.map(({ scenario }) => `\`${scenario.name}\``).join(', ')}.
 `;
+}
+
+/** The text with these rows in place of the earlier ones of the same faults. */
+export function withRows(text: string, rows: readonly ChaosRow[], commit: string): string {
+  const isOf = (line: string, { scenario }: ChaosRow): boolean => line.startsWith('|') && line.split('|')[1]?.trim() === scenario.fault;
+  const [faults, promises] = text.split('\n## What each row promises\n');
+  if (faults === undefined || promises === undefined) throw new Error('docs/RELIABILITY.md has not the form that `make chaos` gives it');
+  const replace = (part: string, cellsOf: (row: ChaosRow) => readonly string[]): string =>
+    part
+      .split('\n')
+      .map((line) => {
+        const row = rows.find((candidate) => isOf(line, candidate));
+        return row === undefined ? line : rowLine(cellsOf(row));
+      })
+      .join('\n');
+  return `${replace(faults, cells)}\n## What each row promises\n${replace(promises, (row) => promiseCells(row, commit))}`;
+}
+
+function promiseCells({ scenario, outcome }: ChaosRow, commit?: string): readonly string[] {
+  const broken = brokenPromises(scenario, outcome);
+  const remarks = [outcome.note, commit === undefined ? undefined : `at commit ${commit}`].filter((remark) => remark !== undefined);
+  return [scenario.fault, scenario.promise, broken.length === 0 ? 'yes' : `**no**: ${broken.join('; ')}`, remarks.join('; ')];
 }
 
 function cells({ scenario, outcome }: ChaosRow): readonly string[] {
@@ -75,6 +94,9 @@ function converge(allMs: readonly number[]): string {
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (all: readonly string[]): string => `| ${all.map((text) => text.replaceAll('|', '\\|')).join(' | ')} |`;
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+  return [rowLine(head), rowLine(head.map(() => '---')), ...rows.map(rowLine)].join('\n');
+}
+
+function rowLine(all: readonly string[]): string {
+  return `| ${all.map((text) => text.replaceAll('|', '\\|')).join(' | ')} |`;
 }

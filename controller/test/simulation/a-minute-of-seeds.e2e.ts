@@ -1,18 +1,16 @@
-/** A minute of seeds, other ones every day: what nobody has thought of is found in time. SIM_SECONDS and SIM_FIRST say otherwise. */
+/** A minute of seeds from the first one on: the same every time, so that a failure is of the change at hand. `make nightly` goes further. SIM_SECONDS and SIM_FIRST say otherwise. */
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 
 const SECONDS = Number(process.env['SIM_SECONDS'] ?? 60);
-const DAY_MS = 86_400_000;
-const SEEDS_A_DAY = 100_000;
 
 describe('simulated seeds', function () {
   this.timeout((SECONDS + 300) * 1000);
 
   it(`keep every promise (${SECONDS} s of them)`, async () => {
-    const first = process.env['SIM_FIRST'] ?? String(Math.floor(Date.now() / DAY_MS) * SEEDS_A_DAY);
+    const first = process.env['SIM_FIRST'] ?? '1';
     const script = fileURLToPath(new URL('run-seeds.ts', import.meta.url));
     const args = ['--import', 'tsx', script, '--seconds', String(SECONDS), '--first', first];
     const { stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: 2 ** 26 }).catch((error: unknown) => {
