@@ -6,10 +6,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-// The long scenario mostly waits: it runs beside the others. The suites of one list run one after the other.
+// Scenarios that mostly wait run beside the others. The suites of one list run one after the other.
 const LISTS = {
-  beside: ['mission-true'],
-  main: ['unit', 'acts', 'docker', 'mission', 'faults', 'rollouts', 'manifests', 'plan', 'fields', 'chaos', 'simulation', 'web'],
+  beside: ['mission-true', 'faults', 'manifests', 'plan'],
+  main: ['unit', 'acts', 'docker', 'mission', 'rollouts', 'fields', 'chaos', 'simulation', 'web'],
 };
 const SUITES = {
   unit: [
