@@ -39,9 +39,15 @@ export class Observer {
   readonly #statuses = new Map<string, string>();
   /** The newest list. */
   #listed: ReadonlyMap<string, ListedContainer> = new Map();
+  #listedAt = 0;
   readonly #dirty = new Set<string>();
-  /** The newest that are known to be gone: ids are never used again, and an answer that was on its way would bring them back. */
-  readonly #gone = new Set<string>();
+  /**
+   * When those that went last were found to be gone: an answer that was on its way then would bring them back. One that was asked for later is
+   * believed: Docker tells of a new container a moment before it can be inspected.
+   */
+  readonly #gone = new Map<string, number>();
+  /** Counts lists, inspections and ends: their order. */
+  #tick = 0;
   readonly #inspecting = new Map<string, Promise<void>>();
   /** Those a look did not wait for: their answer is news. */
   readonly #late = new Set<string>();
@@ -168,7 +174,7 @@ export class Observer {
    */
   #takeListed(id: string): void {
     const listed = this.#listed.get(id);
-    if (listed === undefined || this.#containers.has(id) || this.#gone.has(id)) return;
+    if (listed === undefined || this.#containers.has(id) || this.#isGoneSince(id, this.#listedAt)) return;
     const { status: _status, ...known } = listed;
     const startedAtMs = listed.phase === 'created' ? 0 : Date.now();
     this.#containers.set(id, {
@@ -229,6 +235,7 @@ export class Observer {
   async #list(labels: readonly string[], signal: AbortSignal): Promise<void> {
     this.#isListDue = false;
     const before = new Set(this.#containers.keys());
+    const begunAt = ++this.#tick;
     let listed: readonly ListedContainer[];
     try {
       listed = await this.#options.runtime.listContainers(labels, signal);
@@ -237,6 +244,7 @@ export class Observer {
       throw error;
     }
     this.#listed = new Map(listed.map((container) => [container.id, container]));
+    this.#listedAt = begunAt;
     const seen = new Set<string>();
     for (const container of listed) {
       seen.add(container.id);
@@ -261,15 +269,22 @@ export class Observer {
   #forget(id: string): void {
     this.#containers.delete(id);
     this.#statuses.delete(id);
-    this.#gone.add(id);
-    const [oldest] = this.#gone;
+    this.#gone.delete(id);
+    this.#gone.set(id, ++this.#tick);
+    const [oldest] = this.#gone.keys();
     if (this.#gone.size > GONE_KEPT && oldest !== undefined) this.#gone.delete(oldest);
   }
 
+  #isGoneSince(id: string, tick: number): boolean {
+    return (this.#gone.get(id) ?? 0) > tick;
+  }
+
   async #inspect(id: string, signal: AbortSignal): Promise<void> {
+    const begunAt = ++this.#tick;
     try {
       const container = await this.#options.runtime.inspectContainer(id, signal);
-      if (container.labels[LABEL.instance] === this.#options.instance && !this.#gone.has(id)) this.#containers.set(id, container);
+      if (container.labels[LABEL.instance] === this.#options.instance && !this.#isGoneSince(id, begunAt))
+        this.#containers.set(id, container);
     } catch (error) {
       if (error instanceof RuntimeError && error.code === 'NotFound') {
         this.#forget(id);

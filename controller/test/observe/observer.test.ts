@@ -41,6 +41,19 @@ describe('Observer', () => {
     expect([...observer.containers.keys()]).to.deep.equal([]);
   });
 
+  it('a container that is told of before it can be inspected is known once it can', async () => {
+    const list = (): Promise<readonly ListedContainer[]> => Promise.resolve([{ ...describe('early'), status: 'Created' }]);
+    const early = { ...runtime, listContainers: list } as unknown as ContainerRuntime;
+    const observer = new Observer({ runtime: early, instance: 'test', callTimeoutMs: 1_000, logger: silent, onEvent: () => undefined });
+    await observer.refresh([], signal);
+    expect([...observer.containers.keys()]).to.deep.equal([]);
+    present.add('early');
+    observer.resyncDue();
+    await observer.refresh([], signal);
+    expect([...observer.containers.keys()]).to.deep.equal(['early']);
+    present.delete('early');
+  });
+
   it('an inspection that is answered after its container is gone does not bring it back', async () => {
     let answer: ((container: ObservedContainer) => void) | undefined;
     const isSlow = { is: true };
