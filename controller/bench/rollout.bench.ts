@@ -10,6 +10,7 @@ import type { Deployment } from '../src/model/objects.ts';
 import { Load } from '../test/e2e/load.ts';
 import type { LoadResult } from '../test/e2e/load.ts';
 import { System } from '../test/e2e/system.ts';
+import { WEB_ROUTE } from '../test/e2e/web-route.ts';
 import { eventually } from '../test/eventually.ts';
 import { ensureTestImage, TEST_IMAGE } from '../test/runtime/test-image.ts';
 import { SwarmService } from './swarm-service.ts';
@@ -142,17 +143,5 @@ spec:
           readinessProbe: ${probe}
           livenessProbe: ${probe}
 ---
-apiVersion: v1
-kind: Service
-metadata: {name: web}
-spec:
-  selector: {app: web}
-  ports: [{port: 8080}]
----
-apiVersion: networking.k8s.io/v1
-kind: Ingress
-metadata: {name: web}
-spec:
-  defaultBackend: {service: {name: web, port: {number: 8080}}}
-`;
+${WEB_ROUTE}`;
 }

@@ -1,6 +1,7 @@
 /** A small system to break: replicas of a web server that starts in a moment, behind the ingress; nothing else. */
 import { TEST_IMAGE, ensureTestImage } from '../runtime/test-image.ts';
 import { System } from '../e2e/system.ts';
+import { WEB_ROUTE } from '../e2e/web-route.ts';
 
 export interface SmallSystemOptions {
   readonly name: string;
@@ -67,19 +68,7 @@ spec:
           readinessProbe: {httpGet: {path: /ready, port: 8080}, periodSeconds: 1, failureThreshold: 1}
           livenessProbe: {httpGet: {path: /, port: 8080}, periodSeconds: 1, timeoutSeconds: 3, failureThreshold: 1}
 ---
-apiVersion: v1
-kind: Service
-metadata: {name: web}
-spec:
-  selector: {app: web}
-  ports: [{port: 8080}]
----
-apiVersion: networking.k8s.io/v1
-kind: Ingress
-metadata: {name: web}
-spec:
-  defaultBackend: {service: {name: web, port: {number: 8080}}}
-`;
+${WEB_ROUTE}`;
 }
 
 /** A second application, in a namespace of its own. */

@@ -6,6 +6,7 @@ import { eventually } from '../eventually.ts';
 import { ensureTestImage, TEST_IMAGE } from '../runtime/test-image.ts';
 import { Load } from './load.ts';
 import { System } from './system.ts';
+import { WEB_ROUTE } from './web-route.ts';
 
 const BASE_PORT = 18_700;
 const PER_SECOND = 200;
@@ -56,19 +57,7 @@ spec:
           readinessProbe: ${probe}
           livenessProbe: ${probe}
 ---
-apiVersion: v1
-kind: Service
-metadata: {name: web}
-spec:
-  selector: {app: web}
-  ports: [{port: 8080}]
----
-apiVersion: networking.k8s.io/v1
-kind: Ingress
-metadata: {name: web}
-spec:
-  defaultBackend: {service: {name: web, port: {number: 8080}}}
-`;
+${WEB_ROUTE}`;
 }
 
 /** Two Deployments that read one ConfigMap; the second does not want to be replaced for it. */
