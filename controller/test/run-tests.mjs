@@ -1,4 +1,4 @@
-// Runs every suite, each in a process of its own, and ends with one line: N passed, N failed, N skipped.
+// Runs every suite, each in a process of its own, and ends with what failed and one line: N passed, N failed, N skipped.
 // Exit code 1 when anything failed, or when a suite ended without counting (a crash is a failure, not silence).
 // Usage: node controller/test/run-tests.mjs [suite ...]
 import { spawn } from 'node:child_process';
@@ -58,18 +58,20 @@ async function runSuite(name, isQuiet) {
   const mocha = ['node_modules/mocha/bin/mocha.js', '--exit', '--reporter', 'controller/test/counting-reporter.mjs', ...SUITES[name]];
   const { code, output } = await run(process.execPath, mocha, { COUNTS_FILE: counts }, isQuiet);
   if (isQuiet) console.log(`\n=== ${name}\n${output}`);
-  let result = { passes: 0, failures: 1, pending: 0 };
+  let result = { passes: 0, failures: 0, pending: 0, failed: [] };
   try {
     result = JSON.parse(readFileSync(counts, 'utf8'));
-    if (code !== 0 && result.failures === 0) result.failures = 1;
-    if (result.passes + result.failures === 0) result.failures = 1;
   } catch {
-    console.log(`the suite ${name} ended with code ${code} before it had counted`);
+    // It ended before it had counted: told as a failure below.
+  }
+  if ((code !== 0 && result.failures === 0) || result.passes + result.failures === 0) {
+    result.failures = 1;
+    result.failed.push({ title: 'the suite itself', message: `ended with code ${code} after ${result.passes} passed tests` });
   }
   console.log(
     `=== ${name}: ${result.passes} passed, ${result.failures} failed, ${result.pending} skipped in ${Math.round((Date.now() - startedAt) / 1000)} s`,
   );
-  return result;
+  return { ...result, name };
 }
 
 async function runList(names, isQuiet) {
@@ -80,13 +82,19 @@ async function runList(names, isQuiet) {
 
 // The engine and the images first: on a bare machine this installs and builds them, as `make up` does.
 const setUp = await run(process.execPath, ['controller/dist/main.js', 'set-up'], {}, false);
-let results = [{ passes: 0, failures: 1, pending: 0 }];
+let results = [
+  { name: 'set-up', passes: 0, failures: 1, pending: 0, failed: [{ title: 'coxswain set-up', message: `ended with code ${setUp.code}` }] },
+];
 if (setUp.code === 0) {
   const isBesideQuiet = wanted.length !== 1;
   const [main, beside] = await Promise.all([runList(LISTS.main, false), runList(LISTS.beside, isBesideQuiet)]);
   results = [...main, ...beside];
 }
 rmSync(directory, { recursive: true, force: true });
+// What failed once more, at the end: of a long run, the end is what is read.
+const MESSAGE_MOST = 1500;
+for (const { name, failed } of results)
+  for (const { title, message } of failed) console.log(`FAILED in ${name}: ${title}\n${message.slice(0, MESSAGE_MOST)}\n`);
 const total = (key) => results.reduce((sum, result) => sum + result[key], 0);
 console.log(`${total('passes')} passed, ${total('failures')} failed, ${total('pending')} skipped`);
 process.exitCode = total('failures') === 0 && total('passes') > 0 ? 0 : 1;
