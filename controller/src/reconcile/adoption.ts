@@ -3,12 +3,14 @@
  * instance is adopted as the pod its labels name. Nothing is restarted for it. What belongs to nothing declared is an orphan.
  */
 import { ANNOTATION, LABEL, POD_TEMPLATE_HASH_LABEL } from '../model/annotations.ts';
-
+import { keyOf } from '../model/objects.ts';
 import type { Deployment, Pod, ReplicaSet } from '../model/objects.ts';
 import type { ObservedContainer } from '../model/observed.ts';
 import { digestUid } from './digest.ts';
 import type { Draft } from './draft.ts';
-import { hashOf, makeReplicaSet } from './owner.ts';
+import { referenceOf } from './draft.ts';
+import { hostPortOf } from './host-ports.ts';
+import { deploymentKeyOf, hashOf, makeReplicaSet } from './owner.ts';
 import { isNameOf } from './template-hash.ts';
 
 /** A Deployment that was deleted and declared again is another one by its uid: it takes over the revisions and pods of the one before. */
@@ -40,6 +42,35 @@ export function adopt(draft: Draft): void {
     }
     draft.create(adoptedPod(draft, uid, newest), `container ${newest.name} was found running`);
   }
+}
+
+/**
+ * Two pods of one host port: a container that the control plane before had asked for turned up after its port was given to a new pod. Only one
+ * of them can ever run, so neither a scale nor a rollout may count both: the one that has got further stays, the other one ends at once.
+ */
+export function endPortClashes(draft: Draft): void {
+  const pinned = [...draft.pods.values()].flatMap((pod) => {
+    const port = hostPortOf(pod);
+    const isSettled = pod.metadata.deletionTimestamp !== undefined || deploymentKeyOf(pod) === undefined;
+    return port === undefined || isSettled ? [] : [{ pod, port, rank: progressOf(draft, pod) }];
+  });
+  const holders = new Map<number, Pod>();
+  for (const { pod, port } of pinned.sort((a, b) => b.rank - a.rank || (keyOf(a.pod) < keyOf(b.pod) ? -1 : 1))) {
+    const holder = holders.get(port);
+    if (holder === undefined) holders.set(port, pod);
+    else
+      draft.update(
+        { ...pod, metadata: { ...pod.metadata, deletionTimestamp: draft.timestamp } },
+        `host port ${port} is held by ${referenceOf(holder)}`,
+      );
+  }
+}
+
+/** 2 = a container holds the port, 1 = there is one that could, 0 = none. */
+function progressOf({ containersByPod }: Draft, { metadata }: Pod): number {
+  const phases = (containersByPod.get(metadata.uid ?? '') ?? []).map(({ phase }) => phase);
+  if (phases.some((phase) => phase === 'running' || phase === 'paused' || phase === 'restarting')) return 2;
+  return phases.some((phase) => phase !== 'removing') ? 1 : 0;
 }
 
 /** While its owner may yet be declared, a container is not made a pod with a guessed spec: that guess would stay. */

@@ -115,11 +115,7 @@ function planStep(
   const terminating = pods.length - active.length;
   const displacedCounts = countPods(draft, deployment, displacedPods(deployment, replicas, active, hash));
   const displaced = displacedCounts.active;
-  if (deployment.spec.strategy?.type === 'Recreate') {
-    const terminatingOld = pods.filter(({ pod, isTerminating }) => isTerminating && hashOf(pod) !== hash).length;
-    return { ...recreate(replicas, newPods.active, oldPods.active, terminatingOld), isRollingOut: oldPods.active > 0, blocked: undefined };
-  }
-  return rollOut({
+  const state = {
     replicas,
     bounds: rolloutBounds(deployment.spec, replicas),
     newPods,
@@ -128,9 +124,11 @@ function planStep(
     freePorts: freePortsOf(deployment, pods),
     displaced,
     displacedAvailable: displacedCounts.available,
-    // A gap below a pod beyond the ports is left by a rollout whose end this process has not seen.
+    // A gap below a pod beyond the ports: left by a rollout whose end this process has not seen, or by a pod that was ending when others were scaled.
     isRollingOut: (memory?.isRollingOut ?? false) || (displaced > 0 && newPods.active - displaced < replicas),
-  });
+  };
+  if (deployment.spec.strategy?.type !== 'Recreate') return rollOut(state);
+  return recreate(state, pods.filter(({ pod, isTerminating }) => isTerminating && hashOf(pod) !== hash).length);
 }
 
 /** After a start nobody knows yet which pods serve: none is retired, and a rollout goes on once they have been probed. */

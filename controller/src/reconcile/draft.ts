@@ -124,7 +124,7 @@ export class Draft {
   }
 
   /** The name of another pod's container on the same pinned port, running or about to; undefined when there is none, and then the port is this one's. */
-  hostPortHolder({ labels, name }: ObservedContainer): string | undefined {
+  hostPortHolder({ labels, name }: Pick<ObservedContainer, 'labels' | 'name'>): string | undefined {
     const port = labels[LABEL.hostPort];
     if (port === undefined) return undefined;
     this.#hostPorts ??= runningOnPorts(this.world.observed.containers.values());

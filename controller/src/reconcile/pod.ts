@@ -95,7 +95,10 @@ function create(draft: Draft, health: PodHealth, restartCount: number, cause: st
       const labels = { [LABEL.instance]: world.instance, [LABEL.namespace]: pod.metadata.namespace ?? 'default' };
       draft.operate({ verb: 'CreateNetwork', subject: `network:${spec.network}`, resource, cause, network: spec.network, labels });
     }
-    if (hasNetwork && missing.length === 0) draft.operate({ verb: 'CreateContainer', subject, resource, cause, spec });
+    if (!hasNetwork || missing.length > 0) return;
+    const holder = draft.hostPortHolder(spec);
+    if (holder === undefined) draft.operate({ verb: 'CreateContainer', subject, resource, cause, spec });
+    else draft.wait(resource, portHeldText(spec.labels, holder));
   } catch (error) {
     if (!(error instanceof Unresolved)) throw error;
     health.obstacle = error.message;
@@ -118,11 +121,15 @@ function start(draft: Draft, health: PodHealth, container: ObservedContainer): v
   // Two pods of one port: the control plane died after it had asked for the container of one of them. The surplus one goes.
   const holder = draft.hostPortHolder(container);
   if (holder !== undefined) {
-    draft.wait(resource, `port ${container.labels[LABEL.hostPort] ?? ''} is held by container ${holder}`);
+    draft.wait(resource, portHeldText(container.labels, holder));
     return;
   }
   const cause = container.error === '' ? 'it is created and nothing holds it up' : `the last start failed: ${container.error}`;
   draft.operate({ verb: 'StartContainer', ...target(health, container), cause });
+}
+
+function portHeldText(labels: ObservedContainer['labels'], holder: string): string {
+  return `port ${labels[LABEL.hostPort] ?? ''} is held by container ${holder}`;
 }
 
 function connect(draft: Draft, health: PodHealth, container: ObservedContainer): void {

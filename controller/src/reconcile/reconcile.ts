@@ -1,6 +1,7 @@
 /**
  * One pass of reconciliation: World -> Plan. The stages, in order; each sees what the ones before it decided:
- *   adopt      a Deployment declared again takes over its ReplicaSets; containers without a pod become pods
+ *   adopt      a Deployment declared again takes over its ReplicaSets; containers without a pod become pods;
+ *              of two pods on one host port one ends
  *   health     which pods are ready, which containers are condemned
  *   namespaces what is being deleted is emptied
  *   scale      Deployment -> ReplicaSets -> Pods
@@ -10,9 +11,10 @@
  *   leftovers  networks and volumes that nothing needs any more
  * It is pure: the same world gives the same plan, so the dry run is this very function.
  */
+import { LABEL } from '../model/annotations.ts';
 import { keyOf } from '../model/objects.ts';
 import type { Deployment, ObjectKey, Pod, ReplicaSet } from '../model/objects.ts';
-import { adopt, reclaimReplicaSets, retireOrphans } from './adoption.ts';
+import { adopt, endPortClashes, reclaimReplicaSets, retireOrphans } from './adoption.ts';
 import { noteClaims } from './claims.ts';
 import { reconcileDeployment } from './deployment.ts';
 import { Draft } from './draft.ts';
@@ -34,6 +36,7 @@ export function reconcile(world: World): Plan {
   const draft = new Draft(world);
   reclaimReplicaSets(draft);
   adopt(draft);
+  endPortClashes(draft);
   const health = new Map<string, PodHealth>();
   for (const pod of draft.pods.values()) health.set(pod.metadata.uid ?? '', podHealth(draft, pod));
   draft.healthByDeployment = groupByDeployment(health.values());
@@ -94,6 +97,11 @@ function scale(draft: Draft): void {
   for (const pod of draft.pods.values()) {
     const port = hostPortOf(pod);
     if (port !== undefined) takenPorts.add(port);
+  }
+  // Containers that are no pods so far, because the manifests that may declare them have errors, hold theirs all the same.
+  for (const { labels } of draft.world.observed.containers.values()) {
+    const port = labels[LABEL.hostPort];
+    if (port !== undefined) takenPorts.add(Number(port));
   }
   const { Deployment: deployments } = draft.world.objects;
   const uids = new Set<string>();

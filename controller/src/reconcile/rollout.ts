@@ -17,9 +17,10 @@ export interface RolloutBounds {
 
 /**
  * Percentages round up for the surge and down for the unavailable, as Kubernetes rounds; both 0 becomes 1 unavailable. No more can be
- * unavailable than there are.
+ * unavailable than there are. Recreate has no bounds to spend: no pod beside the replicas, and all of them count for "available".
  */
 export function rolloutBounds(spec: DeploymentSpec, replicas: number): RolloutBounds {
+  if (spec.strategy?.type === 'Recreate') return { maxSurge: 0, maxUnavailable: 0 };
   const rollingUpdate = spec.strategy?.rollingUpdate;
   const maxSurge = resolve(rollingUpdate?.maxSurge ?? '25%', replicas, Math.ceil);
   const maxUnavailable = resolve(rollingUpdate?.maxUnavailable ?? '25%', replicas, Math.floor);
@@ -108,15 +109,13 @@ function finish(state: RolloutState): RolloutStep {
 
 /**
  * Recreate: nothing new before everything old is gone. New pods that are there already (the strategy was changed in the middle of a rollout,
- * or an old container turned up late) stay: taking them as well would help nobody.
+ * or an old container turned up late) stay: taking them as well would help nobody. On pinned ports those beyond the first then move one at a
+ * time, each gone before the next one comes: here no pod may stand beside another for it.
  */
-export function recreate(
-  replicas: number,
-  newActive: number,
-  oldActive: number,
-  terminatingOld: number,
-): { readonly newWanted: number; readonly oldWanted: number } {
-  return { newWanted: oldActive + terminatingOld > 0 ? Math.min(newActive, replicas) : replicas, oldWanted: 0 };
+export function recreate(state: RolloutState, terminatingOld: number): RolloutStep {
+  const { replicas, newPods, oldPods } = state;
+  if (oldPods.active + terminatingOld === 0) return finish({ ...state, bounds: { maxSurge: 0, maxUnavailable: 1 } });
+  return { newWanted: Math.min(newPods.active, replicas), oldWanted: 0, isRollingOut: oldPods.active > 0, blocked: undefined };
 }
 
 /**

@@ -41,29 +41,34 @@ describe('rolloutBounds', () => {
   }
 });
 
-describe('rollOut', () => {
-  /** "new a/b old c/d": a pods of which b are available. */
-  const state = (
-    text: string,
-    replicas: number,
-    maxSurge: number,
-    maxUnavailable: number,
-    more: Partial<RolloutState> = {},
-  ): RolloutState => {
-    const [newActive = 0, newAvailable = 0, oldActive = 0, oldAvailable = 0] = text.match(/\d+/g)?.map(Number) ?? [];
-    return {
-      replicas,
-      bounds: { maxSurge, maxUnavailable },
-      newPods: { active: newActive, available: newAvailable },
-      oldPods: { active: oldActive, available: oldAvailable },
-      terminating: 0,
-      freePorts: undefined,
-      displaced: 0,
-      displacedAvailable: more.displaced ?? 0,
-      isRollingOut: true,
-      ...more,
-    };
+/** "new a/b old c/d": a pods of which b are available. */
+const state = (
+  text: string,
+  replicas: number,
+  maxSurge: number,
+  maxUnavailable: number,
+  more: Partial<RolloutState> = {},
+): RolloutState => {
+  const [newActive = 0, newAvailable = 0, oldActive = 0, oldAvailable = 0] = text.match(/\d+/g)?.map(Number) ?? [];
+  return {
+    replicas,
+    bounds: { maxSurge, maxUnavailable },
+    newPods: { active: newActive, available: newAvailable },
+    oldPods: { active: oldActive, available: oldAvailable },
+    terminating: 0,
+    freePorts: undefined,
+    displaced: 0,
+    displacedAvailable: more.displaced ?? 0,
+    isRollingOut: true,
+    ...more,
   };
+};
+
+it('rolloutBounds of Recreate: no surge, and all count', () => {
+  expect(rolloutBounds(makeDeployment({ strategy: 'Recreate' }).spec, 4)).to.deep.equal({ maxSurge: 0, maxUnavailable: 0 });
+});
+
+describe('rollOut', () => {
   const rows: readonly { name: string; state: RolloutState; is: string }[] = [
     { name: 'begins with the surge', state: state('new 0/0 old 10/10', 10, 2, 0), is: 'new 2 old 10' },
     { name: 'begins with surge and unavailable together', state: state('new 0/0 old 10/10', 10, 3, 2), is: 'new 5 old 8' },
@@ -137,16 +142,42 @@ describe('rollOut', () => {
 });
 
 describe('recreate', () => {
-  for (const [newActive, oldActive, terminating, is] of [
-    [0, 3, 0, 'new 0 old 0'],
-    [0, 0, 2, 'new 0 old 0'],
-    [0, 0, 0, 'new 3 old 0'],
-    [2, 1, 0, 'new 2 old 0'],
-    [2, 0, 1, 'new 2 old 0'],
-    [4, 1, 0, 'new 3 old 0'],
-  ] as const) {
-    it(`${newActive} new pods, ${oldActive} old ones and ${terminating} still ending: ${is}`, () => {
-      const { newWanted, oldWanted } = recreate(3, newActive, oldActive, terminating);
+  const rows: readonly { name: string; state: RolloutState; terminatingOld?: number; is: string }[] = [
+    { name: 'begins with the end of what is old', state: state('new 0/0 old 3/3', 3, 0, 0), is: 'new 0 old 0' },
+    { name: 'waits until it is gone', state: state('new 0/0 old 0/0', 3, 0, 0), terminatingOld: 2, is: 'new 0 old 0' },
+    { name: 'then makes all new ones', state: state('new 0/0 old 0/0', 3, 0, 0), is: 'new 3 old 0' },
+    { name: 'keeps new pods beside an old one', state: state('new 2/2 old 1/1', 3, 0, 0), is: 'new 2 old 0' },
+    { name: 'keeps new pods while an old one ends', state: state('new 2/2 old 0/0', 3, 0, 0), terminatingOld: 1, is: 'new 2 old 0' },
+    { name: 'keeps no more than replicas', state: state('new 4/4 old 1/1', 3, 0, 0), is: 'new 3 old 0' },
+    {
+      name: 'pinned: a pod beyond the ports goes before its successor comes',
+      state: state('new 1/1 old 0/0', 1, 0, 0, { freePorts: 4, displaced: 1 }),
+      is: 'new 0 old 0',
+    },
+    {
+      name: 'pinned: its successor waits until it is gone',
+      state: state('new 1/1 old 0/0', 2, 0, 0, { freePorts: 3, displaced: 1, terminating: 1 }),
+      is: 'new 1 old 0',
+    },
+    {
+      name: 'pinned: its successor comes once it is gone',
+      state: state('new 1/1 old 0/0', 2, 0, 0, { freePorts: 4, displaced: 1 }),
+      is: 'new 2 old 0',
+    },
+    {
+      name: 'pinned: pods beyond the ports move one at a time',
+      state: state('new 3/3 old 0/0', 3, 0, 0, { freePorts: 4, displaced: 2 }),
+      is: 'new 2 old 0',
+    },
+    {
+      name: 'pinned: none moves while another does not serve',
+      state: state('new 3/2 old 0/0', 3, 0, 0, { freePorts: 4, displaced: 2 }),
+      is: 'new 3 old 0',
+    },
+  ];
+  for (const { name, state: given, terminatingOld = 0, is } of rows) {
+    it(name, () => {
+      const { newWanted, oldWanted } = recreate(given, terminatingOld);
       expect(`new ${newWanted} old ${oldWanted}`).to.equal(is);
     });
   }

@@ -12,4 +12,8 @@ export const REGRESSIONS: readonly { readonly seed: number; readonly found: stri
   { seed: 1925, found: 'a ReplicaSet adopted while its manifest was invalid never made pods again' },
   { seed: 2649, found: 'a late list of containers hid one that runs, and a second one of its pod was started' },
   { seed: 3745, found: 'an inspection answered late brought a removed container back, and its pod with it' },
+  { seed: 4182, found: 'the last pod of a Recreate Deployment stayed on a higher port of its range when the state was lost' },
+  { seed: 4225, found: 'pods of a paused Recreate Deployment were made on ports for a surge that it never has, and stayed there' },
+  { seed: 5912, found: 'scaled down while the pod of the lowest port was ending, a Recreate Deployment stayed off that port' },
+  { seed: 4726, found: 'a container that turned up late shared its host port with the pod made in its place, and neither was given up' },
 ];
