@@ -1,11 +1,13 @@
 /**
  * Containers -> Pods that nobody remembers: after a restart of the control plane, or the loss of its state, each container of this
- * instance is adopted as the pod its labels name. Nothing is restarted for it. What belongs to nothing declared is an orphan.
+ * instance is adopted as the pod its labels name. Nothing is restarted for it: a pod that was made in its place meanwhile ends. What belongs to
+ * nothing declared is an orphan.
  */
 import { ANNOTATION, LABEL, POD_TEMPLATE_HASH_LABEL } from '../model/annotations.ts';
 import { keyOf } from '../model/objects.ts';
 import type { Deployment, Pod, ReplicaSet } from '../model/objects.ts';
 import type { ObservedContainer } from '../model/observed.ts';
+import { containerName } from './container-spec.ts';
 import { digestUid } from './digest.ts';
 import type { Draft } from './draft.ts';
 import { referenceOf } from './draft.ts';
@@ -29,6 +31,7 @@ export function reclaimReplicaSets(draft: Draft): void {
 
 export function adopt(draft: Draft): void {
   const known = new Set<string>();
+  let hasAdopted = false;
   for (const pod of draft.pods.values()) known.add(pod.metadata.uid ?? '');
   for (const [uid, containers] of draft.containersByPod) {
     const newest = containers[0];
@@ -41,32 +44,44 @@ export function adopt(draft: Draft): void {
       continue;
     }
     draft.create(adoptedPod(draft, uid, newest), `container ${newest.name} was found running`);
+    hasAdopted = true;
   }
+  if (hasAdopted) endClashes(draft);
 }
 
 /**
- * Two pods of one host port: a container that the control plane before had asked for turned up after its port was given to a new pod. Only one
- * of them can ever run, so neither a scale nor a rollout may count both: the one that has got further stays, the other one ends at once.
+ * A container that the control plane before had asked for turned up after its host port, or its name, was given to a new pod. Only one of the two
+ * can ever run, so neither a scale nor a rollout may count both: the one that has got further stays, the other one ends at once.
  */
-export function endPortClashes(draft: Draft): void {
-  const pinned = [...draft.pods.values()].flatMap((pod) => {
-    const port = hostPortOf(pod);
-    const isSettled = pod.metadata.deletionTimestamp !== undefined || deploymentKeyOf(pod) === undefined;
-    return port === undefined || isSettled ? [] : [{ pod, port, rank: progressOf(draft, pod) }];
-  });
-  const holders = new Map<number, Pod>();
-  for (const { pod, port } of pinned.sort((a, b) => b.rank - a.rank || (keyOf(a.pod) < keyOf(b.pod) ? -1 : 1))) {
-    const holder = holders.get(port);
-    if (holder === undefined) holders.set(port, pod);
-    else
-      draft.update(
-        { ...pod, metadata: { ...pod.metadata, deletionTimestamp: draft.timestamp } },
-        `host port ${port} is held by ${referenceOf(holder)}`,
-      );
+function endClashes(draft: Draft): void {
+  const active = [...draft.pods.values()]
+    .filter((pod) => pod.metadata.deletionTimestamp === undefined && deploymentKeyOf(pod) !== undefined)
+    .map((pod) => ({ pod, progress: progressOf(draft, pod) }))
+    .sort((a, b) => b.progress - a.progress || (keyOf(a.pod) < keyOf(b.pod) ? -1 : 1));
+  const holders = new Map<string, Pod>();
+  for (const { pod } of active) {
+    const places = placesOf(draft, pod);
+    const place = places.find((candidate) => holders.has(candidate));
+    const holder = holders.get(place ?? '');
+    if (holder === undefined) for (const own of places) holders.set(own, pod);
+    else {
+      const metadata = { ...pod.metadata, deletionTimestamp: draft.timestamp };
+      draft.update({ ...pod, metadata }, `${place ?? ''} is held by ${referenceOf(holder)}`);
+    }
   }
 }
 
-/** 2 = a container holds the port, 1 = there is one that could, 0 = none. */
+/** What a pod has for itself alone: its host port, and the names of its containers, or of the one that it is to have. */
+function placesOf({ containersByPod, world }: Draft, pod: Pod): readonly string[] {
+  const uid = pod.metadata.uid ?? '';
+  const port = hostPortOf(pod);
+  const names = containersByPod.get(uid)?.map(({ name }) => name) ?? [
+    containerName(world.instance, pod, world.memory.pods.get(uid)?.restartCount ?? 0),
+  ];
+  return [...names.map((name) => `container name ${name}`), ...(port === undefined ? [] : [`host port ${port}`])];
+}
+
+/** 2 = a container of it runs, 1 = there is one that may, 0 = none. */
 function progressOf({ containersByPod }: Draft, { metadata }: Pod): number {
   const phases = (containersByPod.get(metadata.uid ?? '') ?? []).map(({ phase }) => phase);
   if (phases.some((phase) => phase === 'running' || phase === 'paused' || phase === 'restarting')) return 2;

@@ -47,10 +47,10 @@ export function containerSpec(world: World, pod: Pod, restartCount: number): Con
 }
 
 /** Unique on the engine: instance and namespace show unless they are `default`, later containers of a pod are numbered. */
-export function containerName(instance: string, pod: Pod, restartCount: number): string {
-  const namespace = pod.metadata.namespace ?? 'default';
+export function containerName(instance: string, { metadata }: Pick<Pod, 'metadata'>, restartCount: number): string {
+  const { namespace = 'default' } = metadata;
   const scope = [instance, namespace].filter((part) => part !== 'default');
-  return [...scope, pod.metadata.name, ...(restartCount > 0 ? [String(restartCount)] : [])].join('.');
+  return [...scope, metadata.name, ...(restartCount > 0 ? [String(restartCount)] : [])].join('.');
 }
 
 export function networkName(instance: string, namespace: string): string {

@@ -39,6 +39,7 @@ export class Draft {
   #podsByOwner: Map<string, Pod[]> | undefined;
   readonly #subjects = new Set<string>();
   #hostPorts: Map<string, PortHolder> | undefined;
+  #containerNames: ReadonlySet<string> | undefined;
   readonly #networks: ReadonlySet<string>;
   #wakeAtMs: number | undefined;
 
@@ -133,6 +134,11 @@ export class Draft {
     if (holder !== undefined && holder.podUid !== podUid) return holder.name;
     this.#hostPorts.set(port, { podUid, name });
     return undefined;
+  }
+
+  isContainerName(name: string): boolean {
+    this.#containerNames ??= new Set([...this.world.observed.containers.values()].map((container) => container.name));
+    return this.#containerNames.has(name);
   }
 
   isBusy(subject: string): boolean {

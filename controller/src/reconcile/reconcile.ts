@@ -1,7 +1,6 @@
 /**
  * One pass of reconciliation: World -> Plan. The stages, in order; each sees what the ones before it decided:
- *   adopt      a Deployment declared again takes over its ReplicaSets; containers without a pod become pods;
- *              of two pods on one host port one ends
+ *   adopt      a Deployment declared again takes over its ReplicaSets; containers without a pod become pods
  *   health     which pods are ready, which containers are condemned
  *   namespaces what is being deleted is emptied
  *   scale      Deployment -> ReplicaSets -> Pods
@@ -14,7 +13,7 @@
 import { LABEL } from '../model/annotations.ts';
 import { keyOf } from '../model/objects.ts';
 import type { Deployment, ObjectKey, Pod, ReplicaSet } from '../model/objects.ts';
-import { adopt, endPortClashes, reclaimReplicaSets, retireOrphans } from './adoption.ts';
+import { adopt, reclaimReplicaSets, retireOrphans } from './adoption.ts';
 import { noteClaims } from './claims.ts';
 import { reconcileDeployment } from './deployment.ts';
 import { Draft } from './draft.ts';
@@ -36,7 +35,6 @@ export function reconcile(world: World): Plan {
   const draft = new Draft(world);
   reclaimReplicaSets(draft);
   adopt(draft);
-  endPortClashes(draft);
   const health = new Map<string, PodHealth>();
   for (const pod of draft.pods.values()) health.set(pod.metadata.uid ?? '', podHealth(draft, pod));
   draft.healthByDeployment = groupByDeployment(health.values());

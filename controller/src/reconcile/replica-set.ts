@@ -6,6 +6,7 @@ import type { PortRange } from '../model/annotation-values.ts';
 import { ANNOTATION, LABEL, POD_TEMPLATE_HASH_LABEL } from '../model/annotations.ts';
 import { keyOf } from '../model/objects.ts';
 import type { Pod, ReplicaSet } from '../model/objects.ts';
+import { containerName } from './container-spec.ts';
 import { digestUid } from './digest.ts';
 import type { Draft } from './draft.ts';
 import { referenceOf } from './draft.ts';
@@ -70,7 +71,6 @@ function makePods(draft: Draft, target: ReplicaSetTarget, replicaSet: ReplicaSet
   const make = podMaker(draft, target, replicaSet);
   if (make === undefined) return;
   const range = hostPortRange(replicaSet.spec.template);
-  const prefix = `${replicaSet.metadata.namespace ?? ''}/${replicaSet.metadata.name}-`;
   let ordinal = 0;
   for (let index = 0; index < count; index++) {
     const hostPort = range === undefined ? undefined : freeHostPort(range, target.allowedPorts, takenPorts);
@@ -79,9 +79,18 @@ function makePods(draft: Draft, target: ReplicaSetTarget, replicaSet: ReplicaSet
       break;
     }
     if (hostPort !== undefined) takenPorts.add(hostPort);
-    while (draft.pods.has(`${prefix}${ordinal}`)) ordinal++;
+    while (isTaken(draft, replicaSet, ordinal)) ordinal++;
     draft.create(make(ordinal, hostPort), target.cause);
   }
+}
+
+/** By a pod, or by a container that was adopted as a pod of another name. */
+function isTaken(draft: Draft, replicaSet: ReplicaSet, ordinal: number): boolean {
+  const metadata = { ...replicaSet.metadata, name: `${replicaSet.metadata.name}-${ordinal}` };
+  return (
+    draft.pods.has(`${metadata.namespace ?? ''}/${metadata.name}`) ||
+    draft.isContainerName(containerName(draft.world.instance, { metadata }, 0))
+  );
 }
 
 function noPortText(range: PortRange, allowed: number): string {

@@ -21,6 +21,31 @@ describe('what a dead control plane left', () => {
   });
 });
 
+describe('a container that turns up after its name was given to a new pod', () => {
+  for (const replicas of [2, 3]) {
+    it(`is kept, the new pod ends, and no later one is given that name (${replicas} replicas)`, () => {
+      const host = new SimulatedHost().declare(makeDeployment({ replicas: 2 })).converge();
+      const late = [...host.containers.values()].find(({ name }) => name.endsWith('-0'));
+      if (late === undefined) throw new Error('there is no container');
+      host.objects.get('Pod')?.clear();
+      host.memory = { pods: new Map(), deployments: new Map() };
+      host.containers.delete(late.id);
+      // No container can be made before the network is: the new pod has none when the late one turns up.
+      const networks = [...host.networks];
+      host.networks.clear();
+      host.declare(makeDeployment({ replicas })).step();
+      expect(host.pods().map(({ metadata }) => metadata.name)).to.include(late.name);
+      for (const [name, network] of networks) host.networks.set(name, network);
+      host.containers.set(late.id, late);
+      host.converge();
+      expect(host.pods().length).to.equal(replicas);
+      expect(host.containers.has(late.id)).to.equal(true);
+      host.declare(makeDeployment({ replicas: replicas + 1 })).converge();
+      expect([...host.containers.values()].filter(({ phase }) => phase === 'running').length).to.equal(replicas + 1);
+    });
+  }
+});
+
 describe('a rollout over two earlier revisions', () => {
   const make = (image: string): ReturnType<typeof makeDeployment> => makeDeployment({ replicas: 3, image, maxSurge: 1, maxUnavailable: 0 });
 

@@ -122,9 +122,7 @@ export class Invariants implements EngineWatch {
     const outdated = retired.filter((pod) => hashOf(pod) !== hash && !isPaused);
     // On a pinned range a pod beyond the first ports moves to them, when a surge may not stand beside it.
     const isDisplaced = (pod: Pod): boolean => isPinned && hostPortOf(pod) >= firstPort(deployment) + replicas;
-    // Of two pods on one port only one can run: to end the other one takes nothing away.
-    const isInTheWay = (pod: Pod): boolean => isPinned && active.some((other) => hostPortOf(other) === hostPortOf(pod));
-    const surplus = retired.filter((pod) => !outdated.includes(pod) && !isDisplaced(pod) && !isInTheWay(pod)).length;
+    const surplus = retired.filter((pod) => !outdated.includes(pod) && !isDisplaced(pod)).length;
     if (surplus > Math.max(before - replicas, 0))
       this.violate(`${name}: ${surplus} up-to-date pods retired though only ${before} were there and ${replicas} are wanted`);
     const nowMs = this.#nowMs();
