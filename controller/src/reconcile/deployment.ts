@@ -113,8 +113,7 @@ function planStep(
   const isEnding = draft.world.teardown !== 'none' || deployment.metadata.deletionTimestamp !== undefined;
   if (!draft.world.isReadinessKnown && !isEnding) return waitForProbes(draft, deployment, replicas, newPods, oldPods, memory);
   const terminating = pods.length - active.length;
-  const displacedCounts = countPods(draft, deployment, displacedPods(deployment, replicas, active, hash));
-  const displaced = displacedCounts.active;
+  const displaced = countPods(draft, deployment, displacedPods(deployment, replicas, active, hash));
   const state = {
     replicas,
     bounds: rolloutBounds(deployment.spec, replicas),
@@ -122,13 +121,19 @@ function planStep(
     oldPods,
     terminating,
     freePorts: freePortsOf(deployment, pods),
-    displaced,
-    displacedAvailable: displacedCounts.available,
-    // A gap below a pod beyond the ports: left by a rollout whose end this process has not seen, or by a pod that was ending when others were scaled.
-    isRollingOut: (memory?.isRollingOut ?? false) || (displaced > 0 && newPods.active - displaced < replicas),
+    displaced: displaced.active,
+    displacedAvailable: displaced.available,
+    isRollingOut: memory?.isRollingOut ?? false,
   };
-  if (deployment.spec.strategy?.type !== 'Recreate') return rollOut(state);
-  return recreate(state, pods.filter(({ pod, isTerminating }) => isTerminating && hashOf(pod) !== hash).length);
+  const isRecreate = deployment.spec.strategy?.type === 'Recreate';
+  const terminatingOld = pods.filter(({ pod, isTerminating }) => isTerminating && hashOf(pod) !== hash).length;
+  const step = isRecreate ? recreate(state, terminatingOld) : rollOut(state);
+  if (displaced.active > 0 && oldPods.active === 0 && step.newWanted > replicas)
+    draft.wait(
+      referenceOf(deployment),
+      `pods on other ports than the first ${replicas} of the range stay until those on the first ones serve`,
+    );
+  return step;
 }
 
 /** After a start nobody knows yet which pods serve: none is retired, and a rollout goes on once they have been probed. */

@@ -50,6 +50,7 @@ export interface RolloutState {
   readonly displaced: number;
   /** Those of them that are available. */
   readonly displacedAvailable: number;
+  /** Pods of another template have been there, and the surge has not been retired since. */
   readonly isRollingOut: boolean;
 }
 
@@ -89,22 +90,25 @@ export function rollOut(state: RolloutState): RolloutStep {
 }
 
 /**
- * No old pod is left. On pinned ports the surge pods stand beyond the first `replicas` ports: each is matched by a new pod in place first,
- * on the port the last old pods give back, and retired once every new pod serves.
+ * No old pod is left. On pinned ports pods may stand beyond the first `replicas` ports: the surge of a rollout, or what a scale-down leaves. Each
+ * is matched by a new pod in place first, on the port the last old pods give back, and retired once every pod in place serves. Outside a rollout
+ * (or of one that this process has not seen) they go at once, unless a port below is free or the bounds count on those that serve.
  */
 function finish(state: RolloutState): RolloutStep {
   const { replicas, newPods, isRollingOut, displaced, displacedAvailable, terminating, bounds } = state;
   const inPlace = newPods.active - displaced;
-  // Scaled to none there is nothing to move; a surge pod that never serves must not stay for it.
-  const isDone = displaced === 0 || replicas === 0 || (inPlace >= replicas && newPods.available === newPods.active);
-  if (!isRollingOut || isDone) return { newWanted: replicas, oldWanted: 0, isRollingOut: false, blocked: undefined };
-  // Scaled down meanwhile: more stand beyond the ports than a surge may. Those that serve go no faster than others serve in their place.
   const spare = Math.max(newPods.available - Math.max(replicas - bounds.maxUnavailable, 0), 0);
+  // A pod beyond the ports that never serves must not stay for it; and scaled to none there is nothing to move.
+  const isServingInPlace = inPlace >= replicas && newPods.available - displacedAvailable === inPlace;
+  const isMoving = isRollingOut || inPlace < replicas;
+  if (displaced === 0 || replicas === 0 || isServingInPlace || (!isMoving && displacedAvailable <= spare))
+    return { newWanted: replicas, oldWanted: 0, isRollingOut: false, blocked: undefined };
+  // Scaled down meanwhile: more stand beyond the ports than a surge may. Those that serve go no faster than others serve in their place.
   const tooMany = Math.max(displaced - bounds.maxSurge, 0);
   const surplus = displacedAvailable <= spare ? tooMany : Math.min(tooMany, spare);
   const room = Math.max(replicas + bounds.maxSurge - newPods.active - terminating, 0);
   const missing = surplus > 0 ? 0 : Math.min(Math.max(replicas - inPlace - terminating, 0), room);
-  return { newWanted: newPods.active - surplus + missing, oldWanted: 0, isRollingOut: true, blocked: undefined };
+  return { newWanted: newPods.active - surplus + missing, oldWanted: 0, isRollingOut: isMoving, blocked: undefined };
 }
 
 /**

@@ -132,6 +132,41 @@ describe('rollOut', () => {
       state: state('new 2/2 old 0/0', 2, 0, 1, { freePorts: 3, displaced: 1 }),
       is: 'new 1 old 0',
     },
+    {
+      name: 'pinned, its beginning forgotten: what serves beyond the ports stays until its successor in place serves',
+      state: state('new 2/1 old 0/0', 1, 1, 0, { freePorts: 3, displaced: 1, isRollingOut: false }),
+      is: 'new 2 old 0',
+    },
+    {
+      name: 'pinned, no rollout: a port below is free, so the pod beyond moves there',
+      state: state('new 2/2 old 0/0', 2, 1, 0, { freePorts: 3, displaced: 1, isRollingOut: false }),
+      is: 'new 3 old 0',
+    },
+    {
+      name: 'pinned, a scale-down: goes at once when none is needed',
+      state: state('new 4/4 old 0/0', 2, 1, 0, { freePorts: 1, displaced: 2, isRollingOut: false }),
+      is: 'new 2 old 0',
+    },
+    {
+      name: 'pinned, a scale-down while a lower pod is down: as far as others serve, to the surge',
+      state: state('new 4/3 old 0/0', 2, 1, 0, { freePorts: 1, displaced: 2, isRollingOut: false }),
+      is: 'new 3 old 0',
+    },
+    {
+      name: 'pinned, a scale-down while a lower pod is down that may be: goes at once',
+      state: state('new 3/2 old 0/0', 2, 1, 1, { freePorts: 1, displaced: 1, isRollingOut: false }),
+      is: 'new 2 old 0',
+    },
+    {
+      name: 'pinned, a scale-down of pods that cannot run: goes at once',
+      state: state('new 3/0 old 0/0', 1, 1, 0, { freePorts: 1, displaced: 2, displacedAvailable: 0, isRollingOut: false }),
+      is: 'new 1 old 0',
+    },
+    {
+      name: 'pinned: a surge pod that serves no more goes once all in place serve',
+      state: state('new 4/3 old 0/0', 3, 1, 0, { freePorts: 1, displaced: 1, displacedAvailable: 0 }),
+      is: 'new 3 old 0',
+    },
   ];
   for (const { name, state: given, is } of rows) {
     it(name, () => {

@@ -133,8 +133,8 @@ export class Invariants implements EngineWatch {
     };
     const lost = retired.filter(isAvailable).length;
     const left = active.filter((pod) => !retired.some(({ metadata }) => metadata.uid === pod.metadata.uid)).filter(isAvailable).length;
-    // On pinned ports a scale-down takes the highest port, whoever serves there.
-    if (isRecreate || (isPinned && outdated.length === 0 && before > replicas)) return;
+    // On pinned ports a scale-down of a paused Deployment takes the highest port, whoever serves there.
+    if (isRecreate || (isPinned && isPaused)) return;
     if (lost > 0 && left < replicas - maxUnavailable)
       this.violate(`${name}: ${lost} available pods retired, ${left} left of ${replicas} with maxUnavailable ${maxUnavailable}`);
     // What a control plane that has just started does not know yet is no excuse: by what really serves it must be right as well.
