@@ -29,6 +29,30 @@ export function reclaimReplicaSets(draft: Draft): void {
   }
 }
 
+/**
+ * A ReplicaSet that was adopted while its template was unknown is by its name this one, once that is declared. Its pods were given a guessed spec
+ * until then: left with it, the next container of such a pod would be one of another template.
+ */
+export function learnTemplates(draft: Draft): void {
+  for (const replicaSet of [...draft.replicaSets.values()]) {
+    const { metadata, spec: known } = replicaSet;
+    if (known.template !== undefined) continue;
+    const owner = metadata.ownerReferences?.[0];
+    const deployment = draft.world.objects.Deployment.get(`${metadata.namespace ?? ''}/${owner?.name ?? ''}`);
+    const identity = { hash: hashOf(replicaSet), configDigest: metadata.annotations?.[ANNOTATION.configDigest] };
+    if (deployment === undefined || deployment.metadata.uid !== owner?.uid) continue;
+    if (!isNameOf(identity.hash, deployment.spec.template, identity.configDigest)) continue;
+    const { spec } = makeReplicaSet(deployment, identity, 1, known.replicas ?? 0);
+    const cause = `its template is that of deployment ${deployment.metadata.name}`;
+    draft.update({ ...replicaSet, spec }, cause);
+    for (const pod of [...draft.podsOf(metadata.uid ?? '')]) {
+      if (pod.metadata.deletionTimestamp !== undefined) continue;
+      const annotations = { ...deployment.spec.template.metadata?.annotations, ...pod.metadata.annotations };
+      draft.update({ ...pod, metadata: { ...pod.metadata, annotations }, spec: deployment.spec.template.spec }, cause);
+    }
+  }
+}
+
 export function adopt(draft: Draft): void {
   const known = new Set<string>();
   let hasAdopted = false;
@@ -132,7 +156,7 @@ function adoptedPod(draft: Draft, uid: string, container: ObservedContainer): Po
         ],
       }),
     },
-    // Of an unknown template: the Deployment's present one is the nearest there is, and replaces it soon.
+    // Of an unknown template: the Deployment's present one is the nearest there is, and replaces it soon, unless the Deployment is behind itself.
     spec: replicaSet?.spec.template?.spec ??
       deployment?.spec.template.spec ??
       declared?.spec ?? { containers: [{ name: 'unknown', image: container.image }] },
@@ -160,7 +184,7 @@ function replicaSetOf(draft: Draft, deployment: Deployment, hash: string, labels
       namespace,
       uid: digestUid(`${deployment.metadata.uid ?? ''}/${hash}`),
       labels: { ...parseLabels(labels[LABEL.podLabels]), [POD_TEMPLATE_HASH_LABEL]: hash },
-      annotations: { [ANNOTATION.revision]: '0' },
+      annotations: { [ANNOTATION.revision]: '0', ...(configDigest !== undefined && { [ANNOTATION.configDigest]: configDigest }) },
       ownerReferences: [
         { apiVersion: 'apps/v1', kind: 'Deployment', name: deployment.metadata.name, uid: deployment.metadata.uid ?? '', controller: true },
       ],

@@ -13,7 +13,7 @@
 import { LABEL } from '../model/annotations.ts';
 import { keyOf } from '../model/objects.ts';
 import type { Deployment, ObjectKey, Pod, ReplicaSet } from '../model/objects.ts';
-import { adopt, reclaimReplicaSets, retireOrphans } from './adoption.ts';
+import { adopt, learnTemplates, reclaimReplicaSets, retireOrphans } from './adoption.ts';
 import { noteClaims } from './claims.ts';
 import { reconcileDeployment } from './deployment.ts';
 import { Draft } from './draft.ts';
@@ -34,6 +34,7 @@ import type { Plan, World } from './world.ts';
 export function reconcile(world: World): Plan {
   const draft = new Draft(world);
   reclaimReplicaSets(draft);
+  learnTemplates(draft);
   adopt(draft);
   const health = new Map<string, PodHealth>();
   for (const pod of draft.pods.values()) health.set(pod.metadata.uid ?? '', podHealth(draft, pod));

@@ -77,14 +77,9 @@ function renew(
   const changeCause = deployment.metadata.annotations?.[ANNOTATION.changeCause];
   if (changeCause !== undefined && changeCause !== found.metadata.annotations?.[ANNOTATION.changeCause])
     annotations[ANNOTATION.changeCause] = changeCause;
-  // Adopted while its template was unknown: by its name it is this one.
-  const isUnknown = found.spec.template === undefined;
-  if (Object.keys(annotations).length === 0 && !isUnknown) return found;
+  if (Object.keys(annotations).length === 0) return found;
   const { metadata } = found;
-  const spec = isUnknown
-    ? makeReplicaSet(deployment, { hash: hashOf(found), configDigest: digest }, 1, found.spec.replicas ?? 0).spec
-    : found.spec;
-  const renewed = { ...found, metadata: { ...metadata, annotations: { ...metadata.annotations, ...annotations } }, spec };
+  const renewed = { ...found, metadata: { ...metadata, annotations: { ...metadata.annotations, ...annotations } } };
   draft.update(renewed, isOlder ? `revision ${next}: back to an earlier template` : 'it follows its deployment');
   return renewed;
 }

@@ -97,12 +97,29 @@ describe('a dependency whose pod is being stopped', () => {
 });
 
 describe('a ReplicaSet that was adopted while its template was unknown', () => {
-  it('is the revision of the template that has its name, once that is declared, and makes pods again', () => {
+  const adopted = (): SimulatedHost => {
     const host = new SimulatedHost().declare(makeDeployment({ image: 'web:2' })).converge();
     const [key, { spec, ...replicaSet }] = [...(host.objects.get('ReplicaSet') ?? [])][0] as [string, ReplicaSet];
     const { template: _lost, ...rest } = spec;
     host.objects.get('ReplicaSet')?.set(key, { ...replicaSet, spec: rest });
-    host.declare(makeDeployment({ image: 'web:2', replicas: 3 })).converge();
+    return host;
+  };
+
+  it('is the revision of the template that has its name, once that is declared, and makes pods again', () => {
+    const host = adopted()
+      .declare(makeDeployment({ image: 'web:2', replicas: 3 }))
+      .converge();
     expect(host.pods().length).to.equal(3);
+  });
+
+  it('gives its pods the spec of that template for the one that was guessed: their next container is of it', () => {
+    const host = adopted();
+    const [pod] = host.pods();
+    if (pod === undefined) throw new Error('there is no pod');
+    host.objects.get('Pod')?.set(`default/${pod.metadata.name}`, { ...pod, spec: makeDeployment({ image: 'web:1' }).spec.template.spec });
+    host.run(11_000);
+    for (const { id } of host.containers.values()) host.change(id, { phase: 'exited', exitCode: 1 });
+    host.converge();
+    expect([...host.containers.values()].map(({ image }) => image)).to.deep.equal(['web:2']);
   });
 });

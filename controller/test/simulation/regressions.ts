@@ -17,4 +17,8 @@ export const REGRESSIONS: readonly { readonly seed: number; readonly found: stri
   { seed: 5912, found: 'scaled down while the pod of the lowest port was ending, a Recreate Deployment stayed off that port' },
   { seed: 4726, found: 'a container that turned up late shared its host port with the pod made in its place, and neither was given up' },
   { seed: 230, found: 'scaled down on pinned ports, the pods that served went, and the one on the lowest port did not serve' },
+  {
+    seed: 33635,
+    found: 'a pod adopted while the manifest was invalid kept the spec of another template, and its next container was of that one',
+  },
 ];
