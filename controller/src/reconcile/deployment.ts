@@ -121,8 +121,7 @@ function planStep(
     oldPods,
     terminating,
     freePorts: freePortsOf(deployment, pods),
-    displaced: displaced.active,
-    displacedAvailable: displaced.available,
+    displaced,
     isRollingOut: memory?.isRollingOut ?? false,
   };
   const isRecreate = deployment.spec.strategy?.type === 'Recreate';
@@ -168,7 +167,8 @@ function displacedPods(deployment: Deployment, replicas: number, active: readonl
 }
 
 function countPods(draft: Draft, deployment: Deployment, pods: readonly PodHealth[]): PodCounts {
-  return { active: pods.length, available: pods.filter((health) => isAvailable(draft, deployment, health)).length };
+  const ready = pods.filter(({ isReady }) => isReady);
+  return { active: pods.length, ready: ready.length, available: ready.filter((health) => isAvailable(draft, deployment, health)).length };
 }
 
 function targets(

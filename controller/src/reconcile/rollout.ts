@@ -35,6 +35,8 @@ function resolve(value: IntOrPercent, total: number, round: (value: number) => n
 export interface PodCounts {
   /** Not terminating. */
   readonly active: number;
+  readonly ready: number;
+  /** Ready for minReadySeconds; after a start of the control plane none is at first. */
   readonly available: number;
 }
 
@@ -47,9 +49,7 @@ export interface RolloutState {
   /** undefined = not pinned; otherwise ports of the range that nobody holds. */
   readonly freePorts: number | undefined;
   /** New pods on ports beyond the first `replicas` of the range. */
-  readonly displaced: number;
-  /** Those of them that are available. */
-  readonly displacedAvailable: number;
+  readonly displaced: PodCounts;
   /** Pods of another template have been there, and the surge has not been retired since. */
   readonly isRollingOut: boolean;
 }
@@ -95,20 +95,29 @@ export function rollOut(state: RolloutState): RolloutStep {
  * (or of one that this process has not seen) they go at once, unless a port below is free or the bounds count on those that serve.
  */
 function finish(state: RolloutState): RolloutStep {
-  const { replicas, newPods, isRollingOut, displaced, displacedAvailable, terminating, bounds } = state;
-  const inPlace = newPods.active - displaced;
-  const spare = Math.max(newPods.available - Math.max(replicas - bounds.maxUnavailable, 0), 0);
+  const { replicas, newPods, isRollingOut, displaced, terminating, bounds } = state;
+  const inPlace = newPods.active - displaced.active;
   // A pod beyond the ports that never serves must not stay for it; and scaled to none there is nothing to move.
-  const isServingInPlace = inPlace >= replicas && newPods.available - displacedAvailable === inPlace;
+  const isServingInPlace = inPlace >= replicas && newPods.available - displaced.available === inPlace;
   const isMoving = isRollingOut || inPlace < replicas;
-  if (displaced === 0 || replicas === 0 || isServingInPlace || (!isMoving && displacedAvailable <= spare))
+  const dispensable = dispensablePods(state);
+  if (displaced.active === 0 || replicas === 0 || isServingInPlace || (!isMoving && dispensable >= displaced.active))
     return { newWanted: replicas, oldWanted: 0, isRollingOut: false, blocked: undefined };
   // Scaled down meanwhile: more stand beyond the ports than a surge may. Those that serve go no faster than others serve in their place.
-  const tooMany = Math.max(displaced - bounds.maxSurge, 0);
-  const surplus = displacedAvailable <= spare ? tooMany : Math.min(tooMany, spare);
+  const surplus = Math.min(Math.max(displaced.active - bounds.maxSurge, 0), dispensable);
   const room = Math.max(replicas + bounds.maxSurge - newPods.active - terminating, 0);
   const missing = surplus > 0 ? 0 : Math.min(Math.max(replicas - inPlace - terminating, 0), room);
   return { newWanted: newPods.active - surplus + missing, oldWanted: 0, isRollingOut: isMoving, blocked: undefined };
+}
+
+/** How many of the pods beyond the ports the bounds can do without, whichever of them go: by those that serve, and by those that are available. */
+function dispensablePods({ replicas, bounds, newPods, displaced }: RolloutState): number {
+  const least = Math.max(replicas - bounds.maxUnavailable, 0);
+  const by = (all: number, beyond: number): number => {
+    const spare = Math.max(all - least, 0);
+    return beyond <= spare ? displaced.active : spare;
+  };
+  return Math.min(by(newPods.ready, displaced.ready), by(newPods.available, displaced.available));
 }
 
 /**

@@ -1,7 +1,7 @@
 /** The arithmetic of rollouts, case by case as Kubernetes works them out. */
 import { expect } from 'chai';
 import { holdStill, recreate, rollOut, rolloutBounds } from '../../src/reconcile/rollout.ts';
-import type { RolloutState } from '../../src/reconcile/rollout.ts';
+import type { PodCounts, RolloutState } from '../../src/reconcile/rollout.ts';
 import { makeDeployment } from './objects.ts';
 
 describe('rolloutBounds', () => {
@@ -47,20 +47,21 @@ const state = (
   replicas: number,
   maxSurge: number,
   maxUnavailable: number,
-  more: Partial<RolloutState> = {},
+  more: Partial<Omit<RolloutState, 'displaced'>> & { readonly displaced?: number; readonly displacedAvailable?: number } = {},
 ): RolloutState => {
+  const { displaced = 0, displacedAvailable = displaced, ...rest } = more;
+  const counts = (active: number, available: number): PodCounts => ({ active, ready: available, available });
   const [newActive = 0, newAvailable = 0, oldActive = 0, oldAvailable = 0] = text.match(/\d+/g)?.map(Number) ?? [];
   return {
     replicas,
     bounds: { maxSurge, maxUnavailable },
-    newPods: { active: newActive, available: newAvailable },
-    oldPods: { active: oldActive, available: oldAvailable },
+    newPods: counts(newActive, newAvailable),
+    oldPods: counts(oldActive, oldAvailable),
     terminating: 0,
     freePorts: undefined,
-    displaced: 0,
-    displacedAvailable: more.displaced ?? 0,
+    displaced: counts(displaced, displacedAvailable),
     isRollingOut: true,
-    ...more,
+    ...rest,
   };
 };
 
@@ -161,6 +162,15 @@ describe('rollOut', () => {
       name: 'pinned, a scale-down of pods that cannot run: goes at once',
       state: state('new 3/0 old 0/0', 1, 1, 0, { freePorts: 1, displaced: 2, displacedAvailable: 0, isRollingOut: false }),
       is: 'new 1 old 0',
+    },
+    {
+      name: 'pinned, a scale-down right after a start: what serves stays, though nothing has served for minReadySeconds yet',
+      state: {
+        ...state('new 4/0 old 0/0', 2, 1, 1, { freePorts: 1, isRollingOut: false }),
+        newPods: { active: 4, ready: 2, available: 0 },
+        displaced: { active: 2, ready: 2, available: 0 },
+      },
+      is: 'new 3 old 0',
     },
     {
       name: 'pinned: a surge pod that serves no more goes once all in place serve',

@@ -21,4 +21,8 @@ export const REGRESSIONS: readonly { readonly seed: number; readonly found: stri
     seed: 33635,
     found: 'a pod adopted while the manifest was invalid kept the spec of another template, and its next container was of that one',
   },
+  {
+    seed: 2388,
+    found: 'scaled down on pinned ports right after a start, the pods that served went: none had served for minReadySeconds since',
+  },
 ];
