@@ -91,6 +91,21 @@ describe('two pods of one host port', () => {
     });
   }
 
+  it('while one of them is ending, no container is made for the other: it waits', () => {
+    const host = new SimulatedHost().declare(makeDeployment({ hostPorts })).converge();
+    const [ending] = host.pods();
+    if (ending === undefined) throw new Error('there is no pod');
+    host.inFlight.set(containerOn(host, 8000).id, 1);
+    const { name, ...metadata } = ending.metadata;
+    const pods = host.objects.get('Pod');
+    pods?.set(`default/${name}`, { ...ending, metadata: { name, ...metadata, deletionTimestamp: '2026-01-01T00:00:00Z' } });
+    pods?.set('default/other', { ...ending, metadata: { ...metadata, name: 'other', uid: 'other' } });
+    expect(host.step().waits).to.deep.include({ resource: 'pod/other', text: `port 8000 is held by container ${name}` });
+    host.inFlight.clear();
+    host.converge();
+    expect(ports(host)).to.equal('8000');
+  });
+
   it('a container that nothing declares so far holds its port: a new pod waits for it', () => {
     const host = new SimulatedHost().declare(makeDeployment({ hostPorts })).converge();
     restart(host);
