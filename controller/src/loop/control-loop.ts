@@ -13,6 +13,7 @@ import type { Observer } from '../observe/observer.ts';
 import type { ProbeTarget } from '../observe/prober.ts';
 import { networkName } from '../reconcile/container-spec.ts';
 import { canonicalJson } from '../reconcile/digest.ts';
+import { isProbed } from '../reconcile/health.ts';
 import { reconcile } from '../reconcile/reconcile.ts';
 import type { Memory, ObjectChange, ObjectMaps, Plan, World } from '../reconcile/world.ts';
 import type { ObjectStore } from '../state/object-store.ts';
@@ -341,8 +342,8 @@ export class ControlLoop {
   #probe(plan: Plan): void {
     const { store, prober, observer } = this.#ports;
     const targets: ProbeTarget[] = [];
-    for (const { containerId, podKey } of plan.probeTargets) {
-      const target = this.#probeTarget(store.get('Pod', podKey), observer.containers.get(containerId));
+    for (const { containerId, podKey, startedAfterMs } of plan.probeTargets) {
+      const target = this.#probeTarget(store.get('Pod', podKey), observer.containers.get(containerId), startedAfterMs);
       if (target !== undefined) targets.push(target);
     }
     prober.sync(targets);
@@ -357,7 +358,7 @@ export class ControlLoop {
   }
 
   /** The same object while nothing about the container changed: the prober compares by identity first. */
-  #probeTarget(pod: Pod | undefined, observed: ObservedContainer | undefined): ProbeTarget | undefined {
+  #probeTarget(pod: Pod | undefined, observed: ObservedContainer | undefined, startedAfterMs = -Infinity): ProbeTarget | undefined {
     const container = pod?.spec.containers[0];
     if (pod === undefined || container === undefined || observed === undefined) return undefined;
     const known = this.#probeTargets.get(observed);
@@ -370,7 +371,8 @@ export class ControlLoop {
       podName: pod.metadata.name,
       address: observed.networks[networkName(instance, pod.metadata.namespace ?? 'default')] ?? '',
       ports: container.ports ?? [],
-      startedAtMs: now() - Math.max(0, wallNow() - observed.startedAtMs),
+      // The wall clock may have been set since: a container that looks an hour old would be held to have outlived its startup probe.
+      startedAtMs: Math.max(now() - Math.max(0, wallNow() - observed.startedAtMs), startedAfterMs),
       ...(startupProbe !== undefined && { startup: startupProbe }),
       ...(readinessProbe !== undefined && { readiness: readinessProbe }),
       ...(livenessProbe !== undefined && { liveness: livenessProbe }),
@@ -384,10 +386,10 @@ export class ControlLoop {
     const { prober, ingress } = this.#ports;
     if (!this.#isSettled) {
       this.#firstSeenAtMs ??= this.#options.now();
-      const isProbed = plan.probeTargets.every(({ containerId, podKey }) =>
-        isSeen(this.#ports.store.get('Pod', podKey), prober.probes.get(containerId)),
+      const isAllProbed = plan.probeTargets.every(({ containerId, podKey }) =>
+        isProbed(this.#ports.store.get('Pod', podKey)?.spec.containers[0], prober.probes.get(containerId)),
       );
-      this.#isSettled = isProbed || this.#options.now() - this.#firstSeenAtMs > CONTROL_LIMITS.settleMs;
+      this.#isSettled = isAllProbed || this.#options.now() - this.#firstSeenAtMs > CONTROL_LIMITS.settleMs;
       if (!this.#isSettled) return;
       // Decisions waited for it, too.
       this.wake();
@@ -430,14 +432,6 @@ export class ControlLoop {
 function splitOnce(text: string, separator: string): readonly [string, string | undefined] {
   const index = text.lastIndexOf(separator);
   return index < 0 ? [text, undefined] : [text.slice(0, index), text.slice(index + 1)];
-}
-
-function isSeen(pod: Pod | undefined, probes: ObservedProbes | undefined): boolean {
-  const container = pod?.spec.containers[0];
-  if (container === undefined) return true;
-  const { startupProbe, readinessProbe } = container;
-  if (startupProbe !== undefined && probes?.startup?.isPassing !== true) return (probes?.startup?.lastResultAtMs ?? 0) > 0;
-  return readinessProbe === undefined || probes?.readiness?.isPassing !== undefined;
 }
 
 function imageReferences({ Deployment: deployments, Pod: pods }: Pick<ObjectMaps, 'Deployment' | 'Pod'>): ReadonlySet<string> {

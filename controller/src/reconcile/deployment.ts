@@ -7,6 +7,7 @@ import type { Deployment, ReplicaSet } from '../model/objects.ts';
 import { isAvailable, servingRank, writeDeploymentStatus } from './deployment-status.ts';
 import type { Draft } from './draft.ts';
 import { referenceOf } from './draft.ts';
+import { isUnproven } from './health.ts';
 import type { PodHealth } from './health.ts';
 import { hostPortOf, hostPortRange } from './host-ports.ts';
 import { hashOf } from './owner.ts';
@@ -71,10 +72,12 @@ function heldTargets(
   );
   // After a start nobody knows yet what was wanted: what is there is kept.
   const sizes = replicaSets.map((replicaSet, index) => (isKnown ? replicaSet.spec.replicas : groups[index]?.length) ?? 0);
-  const available = groups.map((group) => countPods(draft, deployment, group).available);
-  const scaled = holdStill(sizes, available, replicas, bounds);
+  const counts = groups.map((group) => countPods(draft, deployment, group));
+  const present = counts.map(({ active }) => active);
+  const available = counts.map(({ available: serving }) => serving);
+  const scaled = holdStill(sizes, present, available, replicas, bounds);
   // Right after a start nobody knows yet which pods serve: none is retired.
-  const wanted = draft.world.isReadinessKnown ? scaled : scaled.map((size, index) => Math.max(size, groups[index]?.length ?? 0));
+  const wanted = isReadinessKnown(draft, pods) ? scaled : scaled.map((size, index) => Math.max(size, groups[index]?.length ?? 0));
   const isMixed = groups.filter((group) => group.length > 0).length > 1;
   return replicaSets.map((replicaSet, index) => ({
     replicaSet,
@@ -111,7 +114,7 @@ function planStep(
     active.filter(({ pod }) => hashOf(pod) !== hash),
   );
   const isEnding = draft.world.teardown !== 'none' || deployment.metadata.deletionTimestamp !== undefined;
-  if (!draft.world.isReadinessKnown && !isEnding) return waitForProbes(draft, deployment, replicas, newPods, oldPods, memory);
+  if (!isReadinessKnown(draft, pods) && !isEnding) return waitForProbes(draft, deployment, replicas, newPods, oldPods, memory);
   const terminating = pods.length - active.length;
   const displaced = countPods(draft, deployment, displacedPods(deployment, replicas, active, hash));
   const state = {
@@ -133,6 +136,10 @@ function planStep(
       `pods on other ports than the first ${replicas} of the range stay until those on the first ones serve`,
     );
   return step;
+}
+
+function isReadinessKnown(draft: Draft, pods: readonly PodHealth[]): boolean {
+  return draft.world.isReadinessKnown && !pods.some(isUnproven);
 }
 
 /** After a start nobody knows yet which pods serve: none is retired, and a rollout goes on once they have been probed. */

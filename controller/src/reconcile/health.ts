@@ -28,6 +28,8 @@ const FRESH: PodMemory = {
   containerId: undefined,
   readySinceMs: undefined,
   readyForMs: 0,
+  unstartedAtMs: undefined,
+  unprovenSinceMs: undefined,
   condemned: undefined,
   notBeforeMs: 0,
   delayMs: 0,
@@ -51,7 +53,8 @@ export function podHealth(draft: Draft, pod: Pod): PodHealth {
   const probes = (current && draft.world.observed.probes.get(current.id)) ?? NO_PROBES;
   const isTerminating = pod.metadata.deletionTimestamp !== undefined;
   const remembered = rememberContainer(draft.world.memory.pods.get(uid) ?? FRESH, current, draft.world.nowMs);
-  const memory = rememberTermination(remembered, containers[1]);
+  const proven = rememberProof(draft, remembered, pod, current, probes);
+  const memory = rememberTermination(proven, containers[1]);
   const isReady = memory.condemned === undefined && isServing(pod.spec.containers[0], current, probes);
   const health = { pod, uid, containers, current, probes, isTerminating, isReady, obstacle: '', memory };
   health.memory = rememberReadiness(memory, isReady, isTerminating, draft.world.nowMs);
@@ -77,6 +80,8 @@ function rememberContainer(memory: PodMemory, current: ObservedContainer | undef
       restartCause: memory.condemned ?? 'its container was removed',
       readySinceMs: undefined,
       readyForMs: readyFor(memory, nowMs),
+      unstartedAtMs: undefined,
+      unprovenSinceMs: undefined,
       restartCount: memory.restartCount + 1,
       ...backoffAfter(memory, nowMs),
     };
@@ -88,9 +93,38 @@ function rememberContainer(memory: PodMemory, current: ObservedContainer | undef
     restartCause: memory.condemned ?? memory.restartCause,
     readySinceMs: undefined,
     readyForMs: 0,
+    unstartedAtMs: undefined,
+    // Started by this process it was seen created before.
+    unprovenSinceMs: current.phase === 'running' ? nowMs : undefined,
     restartCount: restartCountOf(current),
     resourcesTaken: '',
   };
+}
+
+function rememberProof(
+  draft: Draft,
+  memory: PodMemory,
+  pod: Pod,
+  current: ObservedContainer | undefined,
+  probes: ObservedProbes,
+): PodMemory {
+  if (current?.phase === 'created') return { ...memory, unstartedAtMs: draft.world.nowMs };
+  // Paused, it answers nothing and is not probed; from then on nobody knows.
+  if (current?.phase === 'paused') return { ...memory, unprovenSinceMs: draft.world.nowMs };
+  if (memory.unprovenSinceMs === undefined) return memory;
+  const untilMs = memory.unprovenSinceMs + LIMITS.unprovenMostMs;
+  if (current?.phase !== 'running' || isProbed(pod.spec.containers[0], probes) || untilMs <= draft.world.nowMs)
+    return { ...memory, unprovenSinceMs: undefined };
+  draft.wakeAt(untilMs);
+  return memory;
+}
+
+/** Whether the probes have said for the first time if the container serves. */
+export function isProbed(container: Container | undefined, probes: ObservedProbes | undefined): boolean {
+  if (container === undefined) return true;
+  const { startupProbe, readinessProbe } = container;
+  if (startupProbe !== undefined && probes?.startup?.isPassing !== true) return (probes?.startup?.lastResultAtMs ?? 0) > 0;
+  return readinessProbe === undefined || probes?.readiness?.isPassing !== undefined;
 }
 
 function rememberTermination(memory: PodMemory, previous: ObservedContainer | undefined): PodMemory {
@@ -115,6 +149,11 @@ function rememberReadiness(memory: PodMemory, isReady: boolean, isTerminating: b
     next = { ...next, readySinceMs: undefined, readyForMs: nowMs - memory.readySinceMs };
   if (isTerminating && memory.terminatingSinceMs === undefined) next = { ...next, terminatingSinceMs: nowMs };
   return next;
+}
+
+/** It may serve: decisions that count on those that do wait for its first probe. */
+export function isUnproven({ isTerminating, memory, current }: PodHealth): boolean {
+  return !isTerminating && current?.phase === 'running' && memory.unprovenSinceMs !== undefined;
 }
 
 export function readyFor(memory: PodMemory, nowMs: number): number {

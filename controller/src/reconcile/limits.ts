@@ -11,6 +11,8 @@ export const LIMITS = {
   /** Dependents are not restarted for this long after a dependency lost a ready pod, and after it came back. */
   dependencyLossMs: 5_000,
   dependencyReturnMs: 1_500,
+  /** So long a container found running is waited for to be probed, before it counts as one that does not serve. */
+  unprovenMostMs: 3_000,
   /** Liveness failures within this window count as one disruption. */
   disruptionWindowMs: 2_000,
   defaultGraceSeconds: 30,

@@ -256,5 +256,5 @@ function removeEmptyDirs(draft: Draft, { pod }: PodHealth): boolean {
 /** Where a pod's container is probed; only running ones are. */
 export function planProbes(draft: Draft, { current, pod, isTerminating, memory }: PodHealth): void {
   if (current?.phase !== 'running' || isTerminating || memory.condemned !== undefined) return;
-  draft.probeTargets.push({ containerId: current.id, podKey: keyOf(pod) });
+  draft.probeTargets.push({ containerId: current.id, podKey: keyOf(pod), startedAfterMs: memory.unstartedAtMs });
 }

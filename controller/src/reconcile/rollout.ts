@@ -138,14 +138,16 @@ export function recreate(state: RolloutState, terminatingOld: number): RolloutSt
  *
  *   replicas 10 -> 20, maxSurge 2, sizes 8 + 4:  20 are the least; 13.3 + 6.7 are rounded down, and what is left goes to the larger: 14 + 6
  *
- * Shrinking begins with pods that do not serve, which Kubernetes does not do here: paused beside a version that cannot run, a scale-down
- * would end with that version alone.
+ * Shrinking begins with pods that are not made yet, then takes those that do not serve, which Kubernetes does not do here: paused beside a
+ * version that cannot run, a scale-down would end with that version alone.
  *
  * @param sizes how many pods each ReplicaSet should have so far, the newest last
- * @param available how many of them serve
+ * @param present how many of them are there
+ * @param available how many of those serve
  */
 export function holdStill(
   sizes: readonly number[],
+  present: readonly number[],
   available: readonly number[],
   replicas: number,
   { maxSurge }: RolloutBounds,
@@ -157,13 +159,16 @@ export function holdStill(
   if (wanted === total) return sizes;
   if (total === 0) return sizes.map((_, index) => (index === sizes.length - 1 ? wanted : 0));
   if (wanted > total) return inProportion(wanted, sizes);
-  const serving = sizes.map((size, index) => Math.min(size, available[index] ?? 0));
-  if (wanted <= sum(serving)) return inProportion(wanted, serving);
-  const broken = inProportion(
-    wanted - sum(serving),
-    sizes.map((size, index) => size - (serving[index] ?? 0)),
-  );
-  return serving.map((size, index) => size + (broken[index] ?? 0));
+  const there = sizes.map((size, index) => Math.min(size, present[index] ?? 0));
+  const serving = there.map((count, index) => Math.min(count, available[index] ?? 0));
+  const broken = there.map((count, index) => count - (serving[index] ?? 0));
+  const missing = sizes.map((size, index) => size - (there[index] ?? 0));
+  let kept: readonly number[] = sizes.map(() => 0);
+  for (const layer of [serving, broken, missing]) {
+    const stays = inProportion(Math.min(wanted - sum(kept), sum(layer)), layer);
+    kept = kept.map((count, index) => count + (stays[index] ?? 0));
+  }
+  return kept;
 }
 
 /** What rounding leaves over goes to the largest, the newest first among equals. */

@@ -42,6 +42,13 @@ export interface PodMemory {
   readonly readySinceMs: number | undefined;
   /** How long the current container was ready before it stopped being so. */
   readonly readyForMs: number;
+  /** When its container was last seen created and not started: it is no older, whatever the wall clocks say. Undefined: it ran when first seen. */
+  readonly unstartedAtMs: number | undefined;
+  /**
+   * Since when its container runs that was started before this process looked, or was paused meanwhile, and no probe has answered: nobody
+   * knows whether it serves. Undefined: it is known, or was waited for long enough.
+   */
+  readonly unprovenSinceMs: number | undefined;
   /** The current container is to be killed and replaced, and why. */
   readonly condemned: string | undefined;
   /** The next container may start at this time; 0 = at once. */
@@ -110,6 +117,8 @@ export interface Wait {
 export interface ProbeTargetPlan {
   readonly containerId: string;
   readonly podKey: ObjectKey;
+  /** Monotonic milliseconds; undefined = unknown. */
+  readonly startedAfterMs: number | undefined;
 }
 
 export interface Plan {

@@ -99,7 +99,10 @@ export interface ContainerRuntime {
   stopContainer(containerId: string, graceMs: number, signal: AbortSignal): Promise<void>;
   /** SIGKILL, resolves when the engine has answered. Not running or gone is success. */
   killContainer(containerId: string, signal: AbortSignal): Promise<void>;
-  /** With its anonymous volumes; a running one is killed first. Gone is success. */
+  /**
+   * With its anonymous volumes. Gone is success; a running or paused one is refused (Conflict): a request of a control plane that died may arrive
+   * after its successor has started the container.
+   */
   removeContainer(containerId: string, signal: AbortSignal): Promise<void>;
   pauseContainer(containerId: string, signal: AbortSignal): Promise<void>;
   /** Not paused is success. */

@@ -149,9 +149,9 @@ export class DockerRuntime implements ContainerRuntime {
   }
 
   async removeContainer(containerId: string, signal: AbortSignal): Promise<void> {
-    await this.#onContainer('remove', containerId, signal, (container, abortSignal) =>
-      container.remove({ v: true, force: true, abortSignal }),
-    ).catch(acceptStatus(404));
+    await this.#onContainer('remove', containerId, signal, (container, abortSignal) => container.remove({ v: true, abortSignal })).catch(
+      acceptStatus(404),
+    );
   }
 
   async pauseContainer(containerId: string, signal: AbortSignal): Promise<void> {

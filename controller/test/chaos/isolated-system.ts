@@ -16,6 +16,7 @@ import { eventually } from '../eventually.ts';
 import { untilConverged } from './converged.ts';
 import type { LoadOptions, LoadResult } from '../e2e/load.ts';
 import { TEST_IMAGE, ensureTestImage } from '../runtime/test-image.ts';
+import { removeByForce } from '../runtime/remove-by-force.ts';
 
 const repositoryDir = process.cwd();
 const script = join(repositoryDir, 'controller/dist/main.js');
@@ -182,7 +183,7 @@ export class IsolatedSystem {
     const signal = (): AbortSignal => AbortSignal.timeout(60_000);
     const containers = await this.runtime.listContainers(label, signal());
     // An engine that was killed may find mounts busy for a while.
-    await Promise.all(containers.map(({ id }) => eventually(() => this.runtime.removeContainer(id, signal()), END_DEADLINE_MS)));
+    await Promise.all(containers.map(({ id }) => eventually(() => removeByForce(this.runtime, id, signal()), END_DEADLINE_MS)));
     for (const { name } of await this.runtime.listNetworks(label, signal())) await this.runtime.removeNetwork(name, signal());
     for (const { name } of await this.runtime.listVolumes(label, signal())) await this.runtime.removeVolume(name, signal());
     this.runtime.close();

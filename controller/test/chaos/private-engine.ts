@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { DockerRuntime } from '../../src/runtime/docker-runtime.ts';
 import { eventually } from '../eventually.ts';
 import { ensureTestImage, findBusybox } from '../runtime/test-image.ts';
+import { removeByForce } from '../runtime/remove-by-force.ts';
 
 const START_DEADLINE_MS = 60_000;
 const STOP_DEADLINE_MS = 60_000;
@@ -153,7 +154,7 @@ export class PrivateEngine {
 
   async #removeContainers(): Promise<void> {
     const all = await this.runtime.listContainers([], AbortSignal.timeout(10_000));
-    await Promise.all(all.map(({ id }) => this.runtime.removeContainer(id, AbortSignal.timeout(30_000))));
+    await Promise.all(all.map(({ id }) => removeByForce(this.runtime, id, AbortSignal.timeout(30_000))));
   }
 
   /** containerd, its shims, docker-proxy: all have a path or a name of this engine in their command line. And what runs on its images. */

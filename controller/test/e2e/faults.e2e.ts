@@ -5,6 +5,7 @@ import { eventually } from '../eventually.ts';
 import { prepare } from './acts.ts';
 import { Load } from './load.ts';
 import { System } from './system.ts';
+import { removeByForce } from '../runtime/remove-by-force.ts';
 
 const signal = (): AbortSignal => AbortSignal.timeout(30_000);
 
@@ -93,7 +94,7 @@ describe('faults', function () {
   it('drift by hand must be corrected: stopped, removed, paused', async () => {
     const [stopped, removed, paused] = await system.replicas();
     await system.runtime.stopContainer(stopped?.id ?? '', 1_000, signal());
-    await system.runtime.removeContainer(removed?.id ?? '', signal());
+    await removeByForce(system.runtime, removed?.id ?? '', signal());
     await system.runtime.pauseContainer(paused?.id ?? '', signal());
     await system.untilReplicas(3);
     const after = await system.replicas();
@@ -132,7 +133,7 @@ describe('faults', function () {
       }, 20_000);
       expect((await system.runtime.inspectContainer(foreign, signal())).id).to.equal(foreign);
     } finally {
-      await system.runtime.removeContainer(foreign, signal());
+      await removeByForce(system.runtime, foreign, signal());
     }
   });
 

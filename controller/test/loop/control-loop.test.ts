@@ -6,6 +6,7 @@ import { eventually } from '../eventually.ts';
 import { makeDeployment, makeIngress, makeService } from '../reconcile/objects.ts';
 import type { CallName, Fault } from '../runtime/fake-runtime.ts';
 import { LoopWorld } from './loop-fixture.ts';
+import { removeByForce } from '../runtime/remove-by-force.ts';
 
 const THREE = [8000, 8001, 8002];
 
@@ -94,7 +95,7 @@ describe('ControlLoop', () => {
   it('a container that was removed from outside comes back', async () => {
     (await world.start()).declare(threeReplicas());
     await world.converged(THREE);
-    await world.engine.removeContainer(world.onPort(8002)!.id, new AbortController().signal);
+    await removeByForce(world.engine, world.onPort(8002)!.id, new AbortController().signal);
     expect(world.portsOf()).to.deep.equal(['8000 running', '8001 running']);
     await world.converged(THREE);
   });

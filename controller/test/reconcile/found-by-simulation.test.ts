@@ -77,6 +77,41 @@ describe('a Deployment deleted and declared again', () => {
   });
 });
 
+describe('a pod that nobody has probed yet', () => {
+  const rollout = makeDeployment({ image: 'web:2', maxSurge: 1, maxUnavailable: 0 });
+
+  it('is not retired when it is unpaused in the middle of a rollout: it may serve', () => {
+    const host = new SimulatedHost()
+      .declare(makeDeployment({ maxSurge: 1, maxUnavailable: 0 }))
+      .converge()
+      .run(2_000);
+    const id = [...host.containers.keys()][0] ?? '';
+    host.isHealthy = ({ image }) => image === 'web:1';
+    host.declare(rollout).run(500);
+    host.change(id, { phase: 'paused' });
+    host.probe();
+    host.step();
+    expect(host.containers.get(id)?.phase, 'unpaused, and not probed since').to.equal('running');
+    expect(host.probes.has(id)).to.equal(false);
+    host.step();
+    host.run(5_000);
+    expect(host.containers.get(id)?.phase).to.equal('running');
+  });
+
+  it('counts as one that does not serve after a while', () => {
+    const host = new SimulatedHost().declare(makeDeployment()).converge().run(2_000);
+    const id = [...host.containers.keys()][0] ?? '';
+    host.memory = { pods: new Map(), deployments: new Map() };
+    host.probes.clear();
+    host.declare(rollout);
+    for (let round = 0; round < 20; round++, host.nowMs += 100) host.step();
+    expect(host.pods().some(({ metadata }) => metadata.deletionTimestamp !== undefined)).to.equal(false);
+    for (let round = 0; round < 20; round++, host.nowMs += 100) host.step();
+    expect(host.containers.has(id), 'its rollout goes on').to.equal(true);
+    expect(host.containers.size).to.equal(2);
+  });
+});
+
 describe('a dependency whose pod is being stopped', () => {
   it('is not asked for ever: its pod is not probed any more', () => {
     const app = makeDeployment({ name: 'web', dependsOn: 'deployment/db' });

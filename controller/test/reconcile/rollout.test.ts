@@ -232,6 +232,7 @@ describe('holdStill', () => {
   const rows: readonly {
     name: string;
     sizes: readonly number[];
+    present?: readonly number[];
     available?: readonly number[];
     replicas: number;
     surge: number;
@@ -256,11 +257,20 @@ describe('holdStill', () => {
       is: [0, 2],
     },
     { name: 'then shrinks in proportion', sizes: [6, 6], available: [6, 3], replicas: 5, surge: 1, is: [4, 2] },
+    {
+      name: 'first gives up what is not made yet, before a pod that may come to serve',
+      sizes: [2, 1],
+      present: [1, 1],
+      available: [1, 0],
+      replicas: 2,
+      surge: 0,
+      is: [1, 1],
+    },
     { name: 'has nothing to do without a template', sizes: [], replicas: 2, surge: 1, is: [] },
   ];
-  for (const { name, sizes, available = sizes, replicas, surge, is } of rows) {
+  for (const { name, sizes, present = sizes, available = sizes, replicas, surge, is } of rows) {
     it(name, () => {
-      expect(holdStill(sizes, available, replicas, { maxSurge: surge, maxUnavailable: 0 })).to.deep.equal(is);
+      expect(holdStill(sizes, present, available, replicas, { maxSurge: surge, maxUnavailable: 0 })).to.deep.equal(is);
     });
   }
 });

@@ -2,6 +2,7 @@
 import { expect } from 'chai';
 import type { ContainerSpec } from '../../src/model/operation.ts';
 import { RuntimeError, type ContainerRuntime, type RuntimeErrorCode } from '../../src/runtime/container-runtime.ts';
+import { removeByForce } from './remove-by-force.ts';
 
 /** What a test container runs. `deaf` ignores SIGTERM; `polite` ends with 3 on SIGTERM; `brief` says three lines and ends with 7. */
 export type Program = 'sleeper' | 'deaf' | 'polite' | 'brief';
@@ -143,7 +144,7 @@ export class ContractWorld {
     const { runtime } = this;
     const labels = [this.subject.instanceLabel];
     const containers = await runtime.listContainers(labels, this.signal());
-    await Promise.all(containers.map((container) => runtime.removeContainer(container.id, this.signal())));
+    await Promise.all(containers.map((container) => removeByForce(runtime, container.id, this.signal())));
     for (const network of await runtime.listNetworks(labels, this.signal())) await runtime.removeNetwork(network.name, this.signal());
     for (const volume of await runtime.listVolumes(labels, this.signal())) await runtime.removeVolume(volume.name, this.signal());
   }

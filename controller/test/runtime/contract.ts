@@ -5,6 +5,7 @@
 import { expect } from 'chai';
 import { RuntimeError, type RuntimeEvent } from '../../src/runtime/container-runtime.ts';
 import { ContractWorld, eventually, EXIT_WITH, expectRejection, type ContractSubject } from './contract-world.ts';
+import { removeByForce } from './remove-by-force.ts';
 
 export function describeContract(name: string, open: () => Promise<ContractSubject>): void {
   describe(`${name} as a ContainerRuntime`, function () {
@@ -112,7 +113,7 @@ function describeContainers(get: () => ContractWorld): void {
       const refused = await world.runtime.inspectContainer(waiting, world.signal());
       expect(refused).to.include({ phase: 'created', startedAtMs: 0, exitCode: 128 });
       expect(refused.error).to.not.equal('');
-      await world.runtime.removeContainer(holder, world.signal());
+      await removeByForce(world.runtime, holder, world.signal());
       await world.runtime.startContainer(waiting, world.signal());
       expect(await world.runtime.inspectContainer(waiting, world.signal())).to.include({ phase: 'running', exitCode: 0, error: '' });
     });
@@ -142,9 +143,12 @@ function describeContainers(get: () => ContractWorld): void {
       await expectRejection(runtime.connectNetwork(world.network, absent, [], world.signal()), 'NotFound', 404);
     });
 
-    it('removes a running container, and one that is gone', async () => {
+    it('removes no container that runs, one that has ended, and one that is gone', async () => {
       const world = get();
       const id = await world.run('sleeper');
+      await expectRejection(world.runtime.removeContainer(id, world.signal()), 'Conflict', 409);
+      await world.runtime.killContainer(id, world.signal());
+      await world.untilExited(id);
       await world.runtime.removeContainer(id, world.signal());
       await expectRejection(world.runtime.inspectContainer(id, world.signal()), 'NotFound', 404);
       await world.runtime.removeContainer(id, world.signal());
@@ -256,7 +260,7 @@ function describeStopping(get: () => ContractWorld): void {
       expect((await world.runtime.inspectContainer(id, world.signal())).exitCode).to.equal(137);
     });
 
-    it('kills and removes a paused container', async () => {
+    it('kills a paused container, and does not remove it', async () => {
       const world = get();
       const killed = await world.run('sleeper');
       await world.runtime.pauseContainer(killed, world.signal());
@@ -264,8 +268,7 @@ function describeStopping(get: () => ContractWorld): void {
       await world.untilExited(killed);
       const removed = await world.run('sleeper');
       await world.runtime.pauseContainer(removed, world.signal());
-      await world.runtime.removeContainer(removed, world.signal());
-      await expectRejection(world.runtime.inspectContainer(removed, world.signal()), 'NotFound', 404);
+      await expectRejection(world.runtime.removeContainer(removed, world.signal()), 'Conflict', 409);
     });
 
     it('keeps the exit code of a program that ends by itself', async () => {
@@ -375,7 +378,7 @@ function describeNetworksAndVolumes(get: () => ContractWorld): void {
       expect(networks[network]).to.not.equal('');
       expect(networks[network]).to.not.equal(networks[world.network]);
       await expectRejection(world.runtime.connectNetwork(world.uniqueName('absent'), id, [], world.signal()), 'NotFound', 404);
-      await world.runtime.removeContainer(id, world.signal());
+      await removeByForce(world.runtime, id, world.signal());
       await world.runtime.removeNetwork(network, world.signal());
     });
 
@@ -392,7 +395,7 @@ function describeNetworksAndVolumes(get: () => ContractWorld): void {
       const mounts = [{ type: 'volume', source: name, target: '/data', isReadOnly: false }] as const;
       const id = await world.create('sleeper', { mounts });
       await expectRejection(world.runtime.removeVolume(name, world.signal()), 'Conflict', 409);
-      await world.runtime.removeContainer(id, world.signal());
+      await removeByForce(world.runtime, id, world.signal());
       await world.runtime.removeVolume(name, world.signal());
       await world.runtime.removeVolume(name, world.signal());
     });
@@ -426,12 +429,12 @@ function describeEvents(get: () => ContractWorld): void {
       );
       await eventually(() => expect(connections).to.equal(1), world.subject.patienceMs);
       const foreign = await world.create('sleeper', { labels: { 'coxswain.dev/instance': `${world.subject.prefix}-foreign` } });
-      await world.runtime.removeContainer(foreign, world.signal());
+      await removeByForce(world.runtime, foreign, world.signal());
       const network = world.uniqueName('net');
       const networkId = await world.runtime.createNetwork(network, world.labels, world.signal());
       const id = await world.run('sleeper');
       await world.runtime.exec(id, EXIT_WITH(0, 'quiet'), world.signal());
-      await world.runtime.removeContainer(id, world.signal());
+      await removeByForce(world.runtime, id, world.signal());
       await world.runtime.removeNetwork(network, world.signal());
 
       const actionsOf = (wanted: string): string[] => events.filter((event) => event.id === wanted).map((event) => event.action);

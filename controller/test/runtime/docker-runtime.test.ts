@@ -9,6 +9,7 @@ import { DockerRuntime } from '../../src/runtime/docker-runtime.ts';
 import { ContractWorld, expectRejection, type ContractSubject } from './contract-world.ts';
 import { describeContract } from './contract.ts';
 import { ensureTestImage, TEST_IMAGE } from './test-image.ts';
+import { removeByForce } from './remove-by-force.ts';
 
 const SOCKET = process.env['DOCKER_SOCKET'] ?? '/var/run/docker.sock';
 const PREFIX = `test-contract-${process.pid}`;
@@ -169,7 +170,7 @@ describe('DockerRuntime on a real engine', function () {
     await committed.commit({ repo, tag: '1' });
     const id = await world.create('sleeper', { image: `${repo}:1` });
     await expectRejection(world.runtime.removeImage(`${repo}:1`, world.signal()), 'Conflict', 409);
-    await world.runtime.removeContainer(id, world.signal());
+    await removeByForce(world.runtime, id, world.signal());
     await world.runtime.removeImage(`${repo}:1`, world.signal());
     expect(await world.runtime.findImage(`${repo}:1`, world.signal())).to.equal(undefined);
     await world.runtime.removeImage(`${repo}:1`, world.signal());
@@ -179,7 +180,7 @@ describe('DockerRuntime on a real engine', function () {
     const named = world.uniqueName('volume');
     await world.runtime.createVolume(named, world.labels, world.signal());
     const id = await world.run('sleeper', { mounts: [{ type: 'volume', source: named, target: '/data', isReadOnly: false }] });
-    await world.runtime.removeContainer(id, world.signal());
+    await removeByForce(world.runtime, id, world.signal());
     const volumes = await world.runtime.listVolumes([world.subject.instanceLabel], world.signal());
     expect(volumes.map((volume) => volume.name)).to.include(named);
   });

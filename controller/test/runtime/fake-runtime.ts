@@ -256,10 +256,7 @@ export class FakeRuntime implements ContainerRuntime {
     await this.#call('removeContainer', [containerId], signal, () => {
       const container = this.containers.get(containerId);
       if (container === undefined) return;
-      if (container.isAlive) {
-        this.#emitOf(container, 'kill');
-        this.#end(container, 137, false);
-      }
+      if (container.isAlive) throw new RuntimeError('Conflict', 409, `the container ${containerId} runs`);
       this.containers.delete(containerId);
       this.#emitOf(container, 'destroy');
     });

@@ -6,6 +6,7 @@ import { MemoryFileSystem } from '../state/memory-file-system.ts';
 import type { Random } from './random.ts';
 import type { Simulation } from './simulation.ts';
 import { INSTANCE } from './control-plane-life.ts';
+import { removeByForce } from '../runtime/remove-by-force.ts';
 
 type Fault = (simulation: Simulation, random: Random) => string | undefined;
 
@@ -32,7 +33,7 @@ const signal = (): AbortSignal => new AbortController().signal;
 
 /** By hand: `docker rm -f`, `docker stop`, `docker pause`. */
 const BY_HAND: readonly Fault[] = [
-  onContainer('docker rm -f', ({ id }, { engine }) => void engine.docker.removeContainer(id, signal())),
+  onContainer('docker rm -f', ({ id }, { engine }) => void removeByForce(engine.docker, id, signal())),
   onContainer('docker kill', ({ id }, { engine }) => void engine.docker.killContainer(id, signal())),
   onContainer('docker stop', ({ id }, { engine }) => void engine.docker.stopContainer(id, 2_000, signal())),
   onContainer('docker pause', ({ id }, { engine }) => void engine.docker.pauseContainer(id, signal()).catch(() => undefined)),

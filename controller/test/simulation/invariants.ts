@@ -18,6 +18,8 @@ import type { Trace } from './trace.ts';
 
 /** A probe that failed so long ago speaks for a kill: thresholds, periods and suspended restarts are over by then. */
 const PROBE_MEMORY_MS = 40_000;
+/** So long an answer to a probe needs to be heard, and the next probe to be sent: before that nobody can know that it serves. */
+const KNOWN_AFTER_MS = 100;
 const ABSENT_INGRESS_MS = 2_000;
 
 export class Invariants implements EngineWatch {
@@ -133,6 +135,12 @@ export class Invariants implements EngineWatch {
     };
     const lost = retired.filter(isAvailable).length;
     const left = active.filter((pod) => !retired.some(({ metadata }) => metadata.uid === pod.metadata.uid)).filter(isAvailable).length;
+    const describe = (pod: Pod): string => {
+      const since = plan.memory.pods.get(pod.metadata.uid ?? '')?.readySinceMs;
+      const seen = since === undefined ? 'not ready' : `ready for ${nowMs - since} ms`;
+      return `${pod.metadata.name} (${seen}, in fact ${this.#isServing(pod) ? 'serving' : 'not serving'})`;
+    };
+    this.#trace.add('bounds', `${name}: retired ${retired.map(describe).join(', ')}; kept ${active.map(describe).join(', ')}`);
     // On pinned ports a scale-down of a paused Deployment takes the highest port, whoever serves there.
     if (isRecreate || (isPinned && isPaused)) return;
     if (lost > 0 && left < replicas - maxUnavailable)
@@ -140,7 +148,12 @@ export class Invariants implements EngineWatch {
     // What a control plane that has just started does not know yet is no excuse: by what really serves it must be right as well.
     const isKept = (pod: Pod): boolean => !retired.some(({ metadata }) => metadata.uid === pod.metadata.uid);
     const lostInFact = retired.filter((pod) => this.#isServing(pod, deployment.spec.minReadySeconds)).length;
-    const leftInFact = active.filter((pod) => isKept(pod) && (isAvailable(pod) || this.#isServing(pod))).length;
+    // One whose last probe passed is counted on, whatever became of it since: that cannot be known.
+    const isReady = (pod: Pod): boolean => {
+      const memory = plan.memory.pods.get(pod.metadata.uid ?? '');
+      return memory?.readySinceMs !== undefined && memory.condemned === undefined;
+    };
+    const leftInFact = active.filter((pod) => isKept(pod) && (isReady(pod) || this.#isServing(pod))).length;
     if (lostInFact > 0 && leftInFact < replicas - maxUnavailable)
       this.violate(`${name}: ${lostInFact} serving pods retired, ${leftInFact} left of ${replicas} with maxUnavailable ${maxUnavailable}`);
   }
@@ -148,7 +161,8 @@ export class Invariants implements EngineWatch {
   /** And was seen to by its last probe, by whichever life of the control plane: of what was never asked, or failed since, nobody can know. */
   #isServing({ metadata }: Pod, minReadySeconds = 0): boolean {
     const { engine } = this;
-    const isProven = ({ id }: FakeContainer): boolean => this.#nowMs() - (this.#passing.get(id) ?? Infinity) >= minReadySeconds * 1000;
+    const leastMs = Math.max(minReadySeconds * 1000, KNOWN_AFTER_MS);
+    const isProven = ({ id }: FakeContainer): boolean => this.#nowMs() - (this.#passing.get(id) ?? Infinity) >= leastMs;
     if (engine === undefined) return false;
     return [...engine.docker.containers.values()].some(
       (container) => container.spec.labels[LABEL.podUid] === metadata.uid && isProven(container) && engine.isServing(container),
@@ -190,6 +204,8 @@ export class Invariants implements EngineWatch {
       busy.set(id, running);
       if (running > 1) this.violate(`two operations at once on container ${id.slice(0, 12)}: ${callName}`);
     }
+    const seen = this.life?.parts?.observer.containers.get(id);
+    if (callName === 'removeContainer' && seen?.phase === 'running') this.violate(`${seen.name} is to be removed and is seen running`);
     if (callName === 'stopContainer') this.#checkDrained(id, Number(args[1]));
   }
 
@@ -209,7 +225,6 @@ export class Invariants implements EngineWatch {
       this.violate(`${callName} touches ${subject.slice(0, 12)}, which is not ours`);
     if (callName === 'removeVolume' && labels?.[LABEL.claim] !== undefined) this.violate(`the volume ${subject} of a claim is removed`);
     const container = docker.containers.get(subject);
-    if (callName === 'removeContainer' && container?.isAlive === true) this.violate(`${container.spec.name} is removed while it runs`);
     if (callName === 'startContainer' && container !== undefined && !container.isAlive) this.#checkStart(container);
   }
 

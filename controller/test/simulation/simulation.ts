@@ -123,6 +123,7 @@ export class Simulation {
     this.#start();
     await this.#advance(5_000);
     await this.#badTimes();
+    if (this.invariants.violations.length > 0) return;
     await this.#quiet();
     await this.#converge();
     if (this.invariants.violations.length === 0) await this.#rest();

@@ -7,6 +7,7 @@ import { disturb } from '../disturb.ts';
 import type { Disturbance } from '../disturb.ts';
 import type { ChaosScenario } from '../scenario.ts';
 import { makeSmallSystem, READY_FILE } from '../small-system.ts';
+import { removeByForce } from '../../runtime/remove-by-force.ts';
 
 const signal = (): AbortSignal => AbortSignal.timeout(20_000);
 type Fault = (system: System, id: string) => Promise<unknown>;
@@ -43,7 +44,7 @@ const FAULTS: readonly ContainerFault[] = [
     name: 'container-removed',
     fault: 'a replica removed by hand (docker rm -f)',
     promise: 'replaced on its port; GETs go to the others',
-    make: (system, id) => system.runtime.removeContainer(id, signal()),
+    make: (system, id) => removeByForce(system.runtime, id, signal()),
     isFatal: true,
   },
   {
