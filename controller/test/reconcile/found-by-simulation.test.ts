@@ -78,37 +78,42 @@ describe('a Deployment deleted and declared again', () => {
 });
 
 describe('a pod that nobody has probed yet', () => {
-  const rollout = makeDeployment({ image: 'web:2', maxSurge: 1, maxUnavailable: 0 });
+  const make = (image: string): ReturnType<typeof makeDeployment> => makeDeployment({ image, replicas: 2, maxSurge: 1, maxUnavailable: 1 });
+  const terminating = (host: SimulatedHost): readonly string[] =>
+    host
+      .pods()
+      .filter(({ metadata }) => metadata.deletionTimestamp !== undefined)
+      .map(({ metadata }) => metadata.name.slice(-1));
+  const start = (): SimulatedHost => new SimulatedHost().declare(make('web:1')).converge().run(2_000);
 
-  it('is not retired when it is unpaused in the middle of a rollout: it may serve', () => {
-    const host = new SimulatedHost()
-      .declare(makeDeployment({ maxSurge: 1, maxUnavailable: 0 }))
-      .converge()
-      .run(2_000);
-    const id = [...host.containers.keys()][0] ?? '';
-    host.isHealthy = ({ image }) => image === 'web:1';
-    host.declare(rollout).run(500);
-    host.change(id, { phase: 'paused' });
+  it('is not retired for a rollout when it was paused and is not any more: it may serve, and the other one does not', () => {
+    const host = start();
+    host.isHealthy = ({ name }) => !/-0(\.|$)/.test(name);
+    const [second] = host.containersOf('web-').filter(({ name }) => name.endsWith('-1'));
+    host.change(second?.id ?? '', { phase: 'paused' });
     host.probe();
     host.step();
-    expect(host.containers.get(id)?.phase, 'unpaused, and not probed since').to.equal('running');
-    expect(host.probes.has(id)).to.equal(false);
+    expect(host.containers.get(second?.id ?? '')?.phase, 'unpaused, and not probed since').to.equal('running');
+    host.declare(make('web:2')).step();
+    expect(terminating(host)).to.deep.equal([]);
+    host.probe();
     host.step();
-    host.run(5_000);
-    expect(host.containers.get(id)?.phase).to.equal('running');
+    expect(terminating(host)).to.deep.equal(['0']);
   });
 
-  it('counts as one that does not serve after a while', () => {
-    const host = new SimulatedHost().declare(makeDeployment()).converge().run(2_000);
-    const id = [...host.containers.keys()][0] ?? '';
+  it('counts as one that does not serve after three seconds', () => {
+    const host = start();
     host.memory = { pods: new Map(), deployments: new Map() };
     host.probes.clear();
-    host.declare(rollout);
-    for (let round = 0; round < 20; round++, host.nowMs += 100) host.step();
-    expect(host.pods().some(({ metadata }) => metadata.deletionTimestamp !== undefined)).to.equal(false);
-    for (let round = 0; round < 20; round++, host.nowMs += 100) host.step();
-    expect(host.containers.has(id), 'its rollout goes on').to.equal(true);
-    expect(host.containers.size).to.equal(2);
+    host.declare(make('web:2'));
+    for (const sinceMs of [0, 1_000, 2_000]) {
+      host.nowMs += sinceMs === 0 ? 0 : 1_000;
+      host.step();
+      expect(terminating(host), `${sinceMs} ms`).to.deep.equal([]);
+    }
+    host.nowMs += 1_000;
+    host.step();
+    expect(terminating(host)).to.have.length(1);
   });
 });
 
