@@ -181,13 +181,13 @@ export class Exchange implements AttemptOwner, Holdable {
     const ifCurrent = (verdict: Verdict): void => {
       if (!this.#isOver && this.#attempt === attempt) onVerdict(verdict);
     };
-    if (endpoint.isUnhealthy) setImmediate(ifCurrent, false);
-    else if (!endpoint.isRouted) setImmediate(ifCurrent, undefined);
+    // What left the table does so because it does not serve (or soon will not): its failure is nobody's answer while another one may come.
+    if (endpoint.isUnhealthy || !endpoint.isRouted) setImmediate(ifCurrent, false);
     else this.#plane.probes.ask(endpoint.id, reason, ifCurrent);
   }
 
   #judgeAnswer(attempt: Attempt, verdict: Verdict): void {
-    if (verdict === true) {
+    if (verdict === true && attempt.member.endpoint.isRouted) {
       // It was unavailable and is well by now (what it needs came back meanwhile): worth one more request.
       if (attempt.status === 503 && !this.#hadHealthyRetry) {
         this.#plane.stats.retriedTotal++;

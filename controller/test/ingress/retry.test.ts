@@ -244,6 +244,21 @@ describe('ingress retry', () => {
     expect(await answer).to.include({ status: 200, body: 'good' });
   });
 
+  it('left the table, then answers 503: the request waits for a ready one, and nobody is asked', async () => {
+    let answerBadly = (): unknown => undefined;
+    const leaving = await fixture.endpoint('leaving', (_, response) => (answerBadly = () => response.writeHead(503).end('answer 503')));
+    await fixture.publish([leaving]);
+    const answer = fixture.request('/');
+    await eventually(() => leaving.received.length === 1);
+    await fixture.publish([]);
+    answerBadly();
+    const isEarly = await Promise.race([answer.then(() => true), new Promise((resolve) => setTimeout(resolve, 100, false))]);
+    expect(isEarly).to.equal(false);
+    await fixture.publish([good]);
+    expect(await answer).to.include({ status: 200, body: 'good' });
+    expect(fixture.probes).to.deep.equal([]);
+  });
+
   it('the only endpoint dies: the request waits for its replacement', async () => {
     const dying = await closing();
     fixture.verdict = () => false;
