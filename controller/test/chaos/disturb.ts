@@ -44,6 +44,7 @@ export async function disturb<S extends DisturbedSystem>(options: DisturbOptions
   await untilConverged(system, 60_000);
   const outcome = { tried: 0, survived: 0, requestsSent: 0, requestsFailed: 0, requestsCut: 0, containersRestarted: 0, thingsLost: 0 };
   const convergeMs: number[] = [];
+  const silenceMs: number[] = [];
   const failures: string[] = [];
   for (const { name, prepare, make, isUnsavable = () => false, changed = [], until } of disturbances) {
     outcome.tried++;
@@ -70,6 +71,7 @@ export async function disturb<S extends DisturbedSystem>(options: DisturbOptions
     await pause(300);
     const results = await Promise.all(loads.map((load) => load.stop()));
     const sent = results.reduce((sum, result) => sum + result.sent, 0);
+    silenceMs.push(Math.max(...results.map(({ longestSilenceMs }) => longestSilenceMs)));
     const failed = results.flatMap((result) => result.failed);
     const unsaved = failed.filter((failure) => !isUnsavable(failure));
     const idsAfter = await runningIds(system);
@@ -91,12 +93,12 @@ export async function disturb<S extends DisturbedSystem>(options: DisturbOptions
     ];
     failures.push(...wrong.map((text) => `${name}: ${text}`));
     print(
-      `${wrong.length === 0 ? 'ok  ' : 'FAIL'} ${name}: ${convergeMs.at(-1) ?? '-'} ms, ${sent} requests, ${failed.length} failed or cut`,
+      `${wrong.length === 0 ? 'ok  ' : 'FAIL'} ${name}: ${convergeMs.at(-1) ?? '-'} ms, ${sent} requests, ${failed.length} failed or cut, nobody answered for ${silenceMs.at(-1) ?? 0} ms`,
     );
   }
   const { requestsCut, ...counts } = outcome;
   const hasUnsavable = disturbances.some(({ isUnsavable }) => isUnsavable !== undefined);
-  return { ...counts, ...(hasUnsavable && { requestsCutInKilledProcess: requestsCut }), convergeMs, failures };
+  return { ...counts, ...(hasUnsavable && { requestsCutInKilledProcess: requestsCut }), convergeMs, silenceMs, failures };
 }
 
 export function pause(ms: number): Promise<void> {

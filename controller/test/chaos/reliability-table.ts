@@ -26,7 +26,7 @@ export function reliabilityText({ rows, machine, commit, date, minutes }: ChaosR
     'containers restarted',
     'things lost',
   ];
-  const head = [...columns, 'time to converge (median / max)'];
+  const head = [...columns, 'time to converge (median / max)', 'nobody answered for (median / max)'];
   return `# Reliability
 
 What was broken on purpose, and what came of it. Written by \`make chaos\`; do not edit.
@@ -54,6 +54,7 @@ ${table(
 - **containers restarted**: stopped or replaced although neither the fault nor the change under way called for it.
 - **things lost**: declared objects, scales, ports, passwords or data that were gone.
 - **time to converge**: from the fault until all is as declared, ready and observed.
+- **nobody answered for**: the longest time in which no request got its answer, the downtime as clients see it. At the rates used here 20 ms are none.
 
 Again: \`make chaos\`, or single rows, which then name their own commit: \`make chaos ONLY=name,name\` with ${rows.map(({ scenario }) => `\`${scenario.name}\``).join(', ')}.
 `;
@@ -84,10 +85,10 @@ function promiseCells({ scenario, outcome }: ChaosRow, commit?: string): readonl
 function cells({ scenario, outcome }: ChaosRow): readonly string[] {
   const { tried, survived, requestsSent, requestsFailed, requestsCutInKilledProcess: cut, containersRestarted, thingsLost } = outcome;
   const numbers = [tried, survived, requestsSent, requestsFailed, cut ?? '', containersRestarted, thingsLost];
-  return [scenario.fault, ...numbers.map(String), converge(outcome.convergeMs)];
+  return [scenario.fault, ...numbers.map(String), medianAndMost(outcome.convergeMs), medianAndMost(outcome.silenceMs ?? [])];
 }
 
-function converge(allMs: readonly number[]): string {
+function medianAndMost(allMs: readonly number[]): string {
   const sorted = [...allMs].sort((a, b) => a - b);
   const seconds = (ms: number | undefined): string => `${((ms ?? 0) / 1000).toFixed(2)} s`;
   return sorted.length === 0 ? '' : `${seconds(sorted[Math.floor(sorted.length / 2)])} / ${seconds(sorted.at(-1))}`;

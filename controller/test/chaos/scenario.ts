@@ -42,6 +42,8 @@ export interface ChaosOutcome {
   readonly thingsLost: number;
   /** From the fault until all is as declared again, one for each try. */
   readonly convergeMs: readonly number[];
+  /** The longest time in which nobody was answered, one for each try: the downtime as clients see it. */
+  readonly silenceMs?: readonly number[];
   /** What went wrong, in words: the reasons of tries that did not survive, the first requests that failed. */
   readonly failures?: readonly string[];
   /** Goes into the table. */

@@ -33,6 +33,8 @@ export interface LoadResult {
   readonly medianMs: number;
   readonly p99Ms: number;
   readonly slowestMs: number;
+  /** The longest time in which no request got a fine answer: between two of them, before the first, or after the last. */
+  readonly longestSilenceMs: number;
 }
 
 /** The timer's own resolution bounds how even the rate is. */
@@ -53,6 +55,8 @@ export class Load {
   readonly #latenciesMs: number[] = [];
   readonly #pending = new Set<Promise<void>>();
   readonly #timer: NodeJS.Timeout;
+  #lastFineAtMs = this.#startedAtMs;
+  #longestSilenceMs = 0;
   #sent = 0;
 
   constructor(target: { readonly ingressPort: number }, options: LoadOptions) {
@@ -74,12 +78,27 @@ export class Load {
   async stop(): Promise<LoadResult> {
     clearInterval(this.#timer);
     await Promise.all(this.#pending);
+    this.#noteSilence();
     if (this.#agent !== false) this.#agent.destroy();
     const sorted = this.#latenciesMs.sort((a, b) => a - b);
     const at = (share: number): number =>
       Math.round((sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0) * 10) / 10;
     const failures = this.#failed.map(({ kind, text }) => (kind === 'status' ? text : `${kind}: ${text}`));
-    return { sent: this.#sent, failures, failed: this.#failed, medianMs: at(0.5), p99Ms: at(0.99), slowestMs: Math.round(at(1)) };
+    return {
+      sent: this.#sent,
+      failures,
+      failed: this.#failed,
+      medianMs: at(0.5),
+      p99Ms: at(0.99),
+      slowestMs: Math.round(at(1)),
+      longestSilenceMs: Math.round(this.#longestSilenceMs),
+    };
+  }
+
+  #noteSilence(): void {
+    const nowMs = performance.now();
+    this.#longestSilenceMs = Math.max(this.#longestSilenceMs, nowMs - this.#lastFineAtMs);
+    this.#lastFineAtMs = nowMs;
   }
 
   #sendDue(): void {
@@ -99,7 +118,8 @@ export class Load {
     try {
       const reply = await this.#exchange();
       const isFine = this.#options.isFine ?? (({ status }) => status < 400);
-      if (!isFine(reply)) fail('status', `${reply.status} ${reply.body.slice(0, 200)}`);
+      if (isFine(reply)) this.#noteSilence();
+      else fail('status', `${reply.status} ${reply.body.slice(0, 200)}`);
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       fail(KINDS[code ?? ''] ?? 'other', message);
