@@ -77,7 +77,7 @@ function heldTargets(
   const available = counts.map(({ available: serving }) => serving);
   const scaled = holdStill(sizes, present, available, replicas, bounds);
   // Right after a start nobody knows yet which pods serve: none is retired.
-  const wanted = isReadinessKnown(draft, pods) ? scaled : scaled.map((size, index) => Math.max(size, groups[index]?.length ?? 0));
+  const wanted = isReadinessKnown(draft, replicas, pods) ? scaled : scaled.map((size, index) => Math.max(size, groups[index]?.length ?? 0));
   const isMixed = groups.filter((group) => group.length > 0).length > 1;
   return replicaSets.map((replicaSet, index) => ({
     replicaSet,
@@ -113,8 +113,7 @@ function planStep(
     deployment,
     active.filter(({ pod }) => hashOf(pod) !== hash),
   );
-  const isEnding = draft.world.teardown !== 'none' || deployment.metadata.deletionTimestamp !== undefined;
-  if (!isReadinessKnown(draft, pods) && !isEnding) return waitForProbes(draft, deployment, replicas, newPods, oldPods, memory);
+  if (!isReadinessKnown(draft, replicas, pods)) return waitForProbes(draft, deployment, replicas, newPods, oldPods, memory);
   const terminating = pods.length - active.length;
   const displaced = countPods(draft, deployment, displacedPods(deployment, replicas, active, hash));
   const state = {
@@ -138,8 +137,10 @@ function planStep(
   return step;
 }
 
-function isReadinessKnown(draft: Draft, pods: readonly PodHealth[]): boolean {
-  return draft.world.isReadinessKnown && !pods.some(isUnproven);
+/** Whether it is known which of the pods serve, or none is to: only then may one be retired. */
+function isReadinessKnown(draft: Draft, replicas: number, pods: readonly PodHealth[]): boolean {
+  if (replicas === 0) return true;
+  return draft.world.isReadinessKnown && !pods.some((health) => isUnproven(draft, health));
 }
 
 /** After a start nobody knows yet which pods serve: none is retired, and a rollout goes on once they have been probed. */

@@ -30,6 +30,7 @@ const FRESH: PodMemory = {
   readyForMs: 0,
   unstartedAtMs: undefined,
   unprovenSinceMs: undefined,
+  isPaused: false,
   condemned: undefined,
   notBeforeMs: 0,
   delayMs: 0,
@@ -53,7 +54,7 @@ export function podHealth(draft: Draft, pod: Pod): PodHealth {
   const probes = (current && draft.world.observed.probes.get(current.id)) ?? NO_PROBES;
   const isTerminating = pod.metadata.deletionTimestamp !== undefined;
   const remembered = rememberContainer(draft.world.memory.pods.get(uid) ?? FRESH, current, draft.world.nowMs);
-  const proven = rememberProof(draft, remembered, pod, current, probes);
+  const proven = rememberProof(remembered, pod, current, probes, draft.world.nowMs);
   const memory = rememberTermination(proven, containers[1]);
   const isReady = memory.condemned === undefined && isServing(pod.spec.containers[0], current, probes);
   const health = { pod, uid, containers, current, probes, isTerminating, isReady, obstacle: '', memory };
@@ -82,6 +83,7 @@ function rememberContainer(memory: PodMemory, current: ObservedContainer | undef
       readyForMs: readyFor(memory, nowMs),
       unstartedAtMs: undefined,
       unprovenSinceMs: undefined,
+      isPaused: false,
       restartCount: memory.restartCount + 1,
       ...backoffAfter(memory, nowMs),
     };
@@ -96,27 +98,25 @@ function rememberContainer(memory: PodMemory, current: ObservedContainer | undef
     unstartedAtMs: undefined,
     // Started by this process it was seen created before.
     unprovenSinceMs: current.phase === 'running' ? nowMs : undefined,
+    isPaused: false,
     restartCount: restartCountOf(current),
     resourcesTaken: '',
   };
 }
 
 function rememberProof(
-  draft: Draft,
   memory: PodMemory,
   pod: Pod,
   current: ObservedContainer | undefined,
   probes: ObservedProbes,
+  nowMs: number,
 ): PodMemory {
-  if (current?.phase === 'created') return { ...memory, unstartedAtMs: draft.world.nowMs };
-  // Paused, it answers nothing and is not probed; from then on nobody knows.
-  if (current?.phase === 'paused') return { ...memory, unprovenSinceMs: draft.world.nowMs };
-  if (memory.unprovenSinceMs === undefined) return memory;
-  const untilMs = memory.unprovenSinceMs + LIMITS.unprovenMostMs;
-  if (current?.phase !== 'running' || isProbed(pod.spec.containers[0], probes) || untilMs <= draft.world.nowMs)
-    return { ...memory, unprovenSinceMs: undefined };
-  draft.wakeAt(untilMs);
-  return memory;
+  if (current?.phase === 'created') return { ...memory, unstartedAtMs: nowMs };
+  const isPaused = current?.phase === 'paused';
+  if (isPaused !== memory.isPaused) return { ...memory, isPaused, unprovenSinceMs: nowMs };
+  if (memory.unprovenSinceMs === undefined || isPaused) return memory;
+  const isKnown = current?.phase !== 'running' || isProbed(pod.spec.containers[0], probes);
+  return isKnown ? { ...memory, unprovenSinceMs: undefined } : memory;
 }
 
 /** Whether the probes have said for the first time if the container serves. */
@@ -151,9 +151,13 @@ function rememberReadiness(memory: PodMemory, isReady: boolean, isTerminating: b
   return next;
 }
 
-/** It may serve: decisions that count on those that do wait for its first probe. */
-export function isUnproven({ isTerminating, memory, current }: PodHealth): boolean {
-  return !isTerminating && current?.phase === 'running' && memory.unprovenSinceMs !== undefined;
+/** It may serve, or will in a moment: decisions that count on those that do wait for its first probe, not longer than a while. */
+export function isUnproven(draft: Draft, { isTerminating, memory, current }: PodHealth): boolean {
+  if (isTerminating || memory.unprovenSinceMs === undefined || memory.condemned !== undefined) return false;
+  if (current?.phase !== 'running' && current?.phase !== 'paused') return false;
+  const untilMs = memory.unprovenSinceMs + LIMITS.unprovenMostMs;
+  draft.wakeAt(untilMs);
+  return untilMs > draft.world.nowMs;
 }
 
 export function readyFor(memory: PodMemory, nowMs: number): number {

@@ -45,10 +45,11 @@ export interface PodMemory {
   /** When its container was last seen created and not started: it is no older, whatever the wall clocks say. Undefined: it ran when first seen. */
   readonly unstartedAtMs: number | undefined;
   /**
-   * Since when its container runs that was started before this process looked, or was paused meanwhile, and no probe has answered: nobody
-   * knows whether it serves. Undefined: it is known, or was waited for long enough.
+   * Since when its container runs that was started before this process looked, or is paused or unpaused, and no probe has answered: nobody
+   * knows whether it serves, or will in a moment. Undefined: it is known.
    */
   readonly unprovenSinceMs: number | undefined;
+  readonly isPaused: boolean;
   /** The current container is to be killed and replaced, and why. */
   readonly condemned: string | undefined;
   /** The next container may start at this time; 0 = at once. */

@@ -92,9 +92,10 @@ describe('a pod that nobody has probed yet', () => {
     const [second] = host.containersOf('web-').filter(({ name }) => name.endsWith('-1'));
     host.change(second?.id ?? '', { phase: 'paused' });
     host.probe();
-    host.step();
-    expect(host.containers.get(second?.id ?? '')?.phase, 'unpaused, and not probed since').to.equal('running');
     host.declare(make('web:2')).step();
+    expect(terminating(host), 'paused').to.deep.equal([]);
+    expect(host.containers.get(second?.id ?? '')?.phase, 'unpaused, and not probed since').to.equal('running');
+    host.step();
     expect(terminating(host)).to.deep.equal([]);
     host.probe();
     host.step();

@@ -6,13 +6,8 @@ import { expect } from 'chai';
 
 const SECONDS = Number(process.env['SIM_SECONDS'] ?? 60);
 
-/**
- * Seeds that break a promise and are not mended yet, so that a new failure can be told from a known one. They are run and told all the same, and
- * `make nightly` fails on them. "Serving pods retired": a pod that answers its probes goes as one that does not.
- */
-const OPEN: readonly number[] = [86, 157];
-/** No further than has been looked at. */
-const SEEDS_MOST = 750;
+/** No further than has been looked at: `make nightly` runs as many. */
+const SEEDS_MOST = 10_000;
 
 describe('simulated seeds', function () {
   this.timeout((SECONDS + 300) * 1000);
@@ -28,12 +23,6 @@ describe('simulated seeds', function () {
     );
     console.log(stdout.trimEnd().split('\n').slice(-1).join('\n'), `(from ${first})`);
     expect(stdout).to.match(/[1-9]\d* seeds, \d+ failed/);
-    const failed = (/^failed: ([\d, ]+)/m.exec(stdout)?.[1] ?? '')
-      .split(',')
-      .map(Number)
-      .filter((seed) => seed > 0);
-    const news = failed.filter((seed) => !OPEN.includes(seed));
-    if (failed.length > news.length) console.log(`known to be open: ${failed.filter((seed) => OPEN.includes(seed)).join(', ')}`);
-    expect(news, stdout).to.deep.equal([]);
+    expect(stdout).to.not.match(/^failed: /m);
   });
 });

@@ -25,4 +25,21 @@ export const REGRESSIONS: readonly { readonly seed: number; readonly found: stri
     seed: 2388,
     found: 'scaled down on pinned ports right after a start, the pods that served went: none had served for minReadySeconds since',
   },
+  {
+    seed: 157,
+    found: 'a pod found paused after a start, and unpaused, was retired before anybody had asked it whether it serves',
+  },
+  {
+    seed: 493,
+    found:
+      'a container looked an hour old when the wall clock jumped just after its start, and was taken to have outlived its startup probe',
+  },
+  {
+    seed: 1554,
+    found: 'a paused Deployment that was scaled down gave up a pod that was there for one that was not made yet',
+  },
+  {
+    seed: 1632,
+    found: 'a request to remove a container, late from a control plane that had died, killed the container that its successor had started',
+  },
 ];
