@@ -35,6 +35,8 @@ interface Target {
   readonly url: string;
   /** "deployment/acts" */
   readonly called: string;
+  /** As one types it in another command. */
+  readonly typed: string;
   readonly name: string;
   readonly namespace: string;
 }
@@ -112,7 +114,7 @@ function addUndo(parent: Command, context: CliContext): void {
       const { client, called } = target;
       let told = '';
       await patch(target, async (deployment) => {
-        if (deployment.spec.paused === true) throw isPausedError(called, 'undone');
+        if (deployment.spec.paused === true) throw isPausedError(target, 'undone');
         const revisions = await listRevisions(client, namespace, deployment);
         const wanted = revisionToUndo(called, revisions, toRevision === 0 ? undefined : toRevision);
         told = `revision ${wanted.number} (${wanted.images})`;
@@ -126,8 +128,8 @@ function addUndo(parent: Command, context: CliContext): void {
     });
 }
 
-function isPausedError(called: string, what: string): CliError {
-  return new CliError(EXIT_CODE.failed, `${called} is paused and cannot be ${what}: "coxswain rollout resume ${called}" first`);
+function isPausedError({ called, typed }: Target, what: string): CliError {
+  return new CliError(EXIT_CODE.failed, `${called} is paused and cannot be ${what}: "coxswain rollout resume ${typed}" first`);
 }
 
 function revisionToUndo(called: string, revisions: readonly Revision[], wanted: number | undefined): Revision {
@@ -159,9 +161,9 @@ function addRestart(parent: Command, context: CliContext): void {
     async (name: string, { namespace }: Place) => {
       const target = targetOf(context, name, namespace);
       await patch(target, ({ spec }) => {
-        if (spec.paused === true) throw isPausedError(target.called, 'restarted');
+        if (spec.paused === true) throw isPausedError(target, 'restarted');
         return {
-          metadata: { annotations: { [ANNOTATION.changeCause]: `coxswain rollout restart ${target.called}` } },
+          metadata: { annotations: { [ANNOTATION.changeCause]: `coxswain rollout restart ${target.typed}` } },
           spec: { template: { metadata: { annotations: { [ANNOTATION.restartedAt]: nowOf(context).toISOString() } } } },
         };
       });
@@ -203,7 +205,7 @@ function addSetImage(parent: Command, context: CliContext): void {
         const changed = containers.map((container) => ({ ...container, image: images.get(container.name) ?? container.image }));
         if (changed.every(({ image }, index) => image === containers[index]?.image)) return undefined;
         return {
-          metadata: { annotations: { [ANNOTATION.changeCause]: `coxswain set image ${target.called} ${assignments.join(' ')}` } },
+          metadata: { annotations: { [ANNOTATION.changeCause]: `coxswain set image ${target.typed} ${assignments.join(' ')}` } },
           spec: { template: { spec: { containers: changed } } },
         };
       });
@@ -231,8 +233,11 @@ function imagesIn(
 
 function targetOf(context: CliContext, text: string, namespace: string): Target {
   const name = nameOfKind(text, 'Deployment');
-  const called = namespace === 'default' ? `deployment/${name}` : `deployment/${name}.${namespace}`;
-  return { client: clientOf(context), url: resourceUrl(describe('Deployment'), namespace, name), called, name, namespace };
+  const [called, typed] =
+    namespace === 'default'
+      ? [`deployment/${name}`, `deployment/${name}`]
+      : [`deployment/${name}.${namespace}`, `deployment/${name} -n ${namespace}`];
+  return { client: clientOf(context), url: resourceUrl(describe('Deployment'), namespace, name), called, typed, name, namespace };
 }
 
 async function readDeployment(client: ApiClient, url: string): Promise<Deployment> {

@@ -12,7 +12,7 @@ import type { Executor, OperationOutcome } from '../execute/executor.ts';
 import type { Observer } from '../observe/observer.ts';
 import type { ProbeTarget } from '../observe/prober.ts';
 import { networkName } from '../reconcile/container-spec.ts';
-import { canonicalJson } from '../reconcile/digest.ts';
+import { isSameJson } from '../reconcile/digest.ts';
 import { isProbed } from '../reconcile/health.ts';
 import { reconcile } from '../reconcile/reconcile.ts';
 import type { Memory, ObjectChange, ObjectMaps, Plan, World } from '../reconcile/world.ts';
@@ -83,7 +83,7 @@ export class ControlLoop {
   #calledForAtMs: number | undefined;
   #lastResyncMs = -Infinity;
   #tableVersion: number;
-  #tableDigest = '';
+  #publishedTable: Plan['endpointTable'] | undefined;
   #isSettled = false;
   /** When the engine was first seen by this loop: what comes before the first pass is no time in which anything could be probed. */
   #firstSeenAtMs: number | undefined;
@@ -130,7 +130,7 @@ export class ControlLoop {
 
   /** The table is sent again with the next pass, though nothing in it may have changed. */
   republish(): void {
-    this.#tableDigest = '';
+    this.#publishedTable = undefined;
   }
 
   wake(): void {
@@ -394,9 +394,8 @@ export class ControlLoop {
       // Decisions waited for it, too.
       this.wake();
     }
-    const digest = canonicalJson(plan.endpointTable);
-    if (digest === this.#tableDigest) return;
-    this.#tableDigest = digest;
+    if (isSameJson(plan.endpointTable, this.#publishedTable)) return;
+    this.#publishedTable = plan.endpointTable;
     this.#tableVersion++;
     ingress.publish({ version: this.#tableVersion, ...plan.endpointTable });
   }

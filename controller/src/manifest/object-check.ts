@@ -1,4 +1,5 @@
 /** What a schema cannot say about one object, given that it fits its schema. Other objects are the business of snapshot-check.ts. */
+import { formatPortRange, parsePortRange } from '../model/annotation-values.ts';
 import { ANNOTATION } from '../model/annotations.ts';
 import { parseQuantity } from '../model/quantity.ts';
 import type { DeclarableObject, Deployment, HorizontalPodAutoscaler, Ingress, LabelSelector, Service } from '../model/objects.ts';
@@ -78,6 +79,12 @@ function* checkDeployment({ spec }: Deployment): Iterable<Finding> {
   if (annotations[ANNOTATION.hostPorts] !== undefined && (spec.template.spec.containers[0]?.ports ?? []).length === 0) {
     const message = 'the first port of the container would be published here, and it has none';
     yield { code: 'BadValue', path: [...template, 'metadata', 'annotations', ANNOTATION.hostPorts], message };
+  }
+  const range = parsePortRange(annotations[ANNOTATION.hostPorts] ?? '');
+  const { replicas = 1 } = spec;
+  if (range !== undefined && replicas > range.last - range.first + 1) {
+    const message = `${replicas} replicas need ${replicas} host ports, and ${formatPortRange(range)} has ${range.last - range.first + 1}`;
+    yield { code: 'TooFewPorts', path: ['spec', 'replicas'], message };
   }
 }
 

@@ -16,7 +16,7 @@ import type {
 } from '../model/objects.ts';
 import { formatReference } from '../model/objects.ts';
 import { matchesLabels, matchesSelector } from '../reconcile/selector.ts';
-import { parseGeneratedKeys, parseIpv4, parsePortRange } from '../model/annotation-values.ts';
+import { formatPortRange, parseGeneratedKeys, parseIpv4, parsePortRange } from '../model/annotation-values.ts';
 import type { PortRange } from '../model/annotation-values.ts';
 import { findDependencyCycles } from './dependency-cycles.ts';
 import { describeFound, suggest } from './finding.ts';
@@ -237,7 +237,7 @@ function* checkPortOverlap(pin: Pinned, other: Pinned): Iterable<SnapshotFinding
   const isElsewhere = pin.address !== other.address && pin.address !== '0.0.0.0' && other.address !== '0.0.0.0';
   if (isApart || isElsewhere) return;
   const called = formatReference('Deployment', other.object.object.metadata);
-  const message = `host ports ${formatRange(pin.range)} overlap with ${formatRange(other.range)} of ${called} (${placeOf(other.object)})`;
+  const message = `host ports ${formatPortRange(pin.range)} overlap with ${formatPortRange(other.range)} of ${called} (${placeOf(other.object)})`;
   yield { object: pin.object, finding: { code: 'PortOverlap', path: HOST_PORTS_PATH, message, about: identityOf(other.object.object) } };
 }
 
@@ -248,21 +248,17 @@ function* checkPortCount(world: SnapshotWorld, { object, range }: Pinned): Itera
   const isTarget = ({ object: hpa }: Parsed<HorizontalPodAutoscaler>): boolean =>
     hpa.metadata.namespace === metadata.namespace && hpa.spec.scaleTargetRef.name === metadata.name;
   const autoscaler = world.autoscalers.find(isTarget);
-  if (replicas > count) {
-    const message = `${replicas} replicas need ${replicas} host ports, and ${formatRange(range)} has ${count}`;
-    yield { object, finding: { code: 'TooFewPorts', path: ['spec', 'replicas'], message } };
-  }
   const most = autoscaler?.object.spec.maxReplicas ?? replicas;
   if (autoscaler !== undefined && most > count) {
     const called = formatReference('Deployment', metadata);
-    const message = `${most} replicas need ${most} host ports, and ${formatRange(range)} of ${called} (${placeOf(object)}) has ${count}`;
+    const message = `${most} replicas need ${most} host ports, and ${formatPortRange(range)} of ${called} (${placeOf(object)}) has ${count}`;
     yield {
       object: autoscaler,
       finding: { code: 'TooFewPorts', path: ['spec', 'maxReplicas'], message, about: identityOf(object.object) },
     };
   }
   if (Math.max(replicas, most) === count && !mayBeUnavailable(spec, Math.max(replicas, most))) {
-    const message = `all ${count} host ports of ${formatRange(range)} can be in use, and maxUnavailable is 0: no rollout could begin then`;
+    const message = `all ${count} host ports of ${formatPortRange(range)} can be in use, and maxUnavailable is 0: no rollout could begin then`;
     yield { object, finding: { code: 'NoFreePort', path: HOST_PORTS_PATH, message } };
   }
 }
@@ -274,10 +270,6 @@ function mayBeUnavailable({ strategy }: Deployment['spec'], replicas: number): b
   const resolve = (value: number | string): number => (typeof value === 'number' ? value : (Number.parseInt(value, 10) * replicas) / 100);
   // With no surge at all Kubernetes takes one pod rather than none.
   return Math.floor(resolve(maxUnavailable)) > 0 || Math.ceil(resolve(maxSurge)) === 0;
-}
-
-function formatRange({ first, last }: PortRange): string {
-  return first === last ? String(first) : `${first}-${last}`;
 }
 
 // ---- autoscaling

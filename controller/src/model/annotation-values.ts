@@ -14,6 +14,10 @@ export function parsePortRange(text: string): PortRange | undefined {
   return first >= 1 && last <= 65535 && first <= last ? { first, last } : undefined;
 }
 
+export function formatPortRange({ first, last }: PortRange): string {
+  return first === last ? String(first) : `${first}-${last}`;
+}
+
 /** "deployment/postgres, deployment/cache" -> the names. */
 export function parseDependsOn(text: string): readonly string[] | undefined {
   const names = splitList(text).map((item) => /^deployment\/([a-z0-9]([-a-z0-9.]*[a-z0-9])?)$/.exec(item)?.[1]);

@@ -34,6 +34,8 @@ export const ANNOTATION = {
   declaredReplicas: `${PREFIX}/declared-replicas`,
   /** On a ReplicaSet and its pods: the digest of the ConfigMap and Secret content they were made for. */
   configDigest: `${PREFIX}/config-digest`,
+  /** On a ReplicaSet: the last revision it was that was rolled out to the end. Whatever becomes of its pods later is no rollout. */
+  completedRevision: `${PREFIX}/completed-revision`,
   revision: 'deployment.kubernetes.io/revision',
   /** On a Deployment, by people, and on the ReplicaSet that came of it: why. */
   changeCause: 'kubernetes.io/change-cause',

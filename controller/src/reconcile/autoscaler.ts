@@ -6,7 +6,7 @@
 import { ANNOTATION } from '../model/annotations.ts';
 import type { Condition, HorizontalPodAutoscaler, ObjectMetric, ScalingRules } from '../model/objects.ts';
 import { parseQuantity } from '../model/quantity.ts';
-import { canonicalJson } from './digest.ts';
+import { isSameJson } from './digest.ts';
 import { parseDurationMs } from './duration.ts';
 
 /** What is known of the counted requests of one autoscaler. Times: CLOCK_MONOTONIC milliseconds. */
@@ -268,5 +268,5 @@ export function autoscalerStatus(
     }),
     conditions,
   };
-  return canonicalJson(status) === canonicalJson(previous ?? {}) ? undefined : status;
+  return isSameJson(status, previous ?? {}) ? undefined : status;
 }

@@ -2,9 +2,10 @@
  * The status of a Deployment as people and kubectl read it: counts, Available, Progressing, and why a rollout does not get on.
  * A rollout is measured by how far it has come; whatever happens to pods after it was complete is no rollout and has no deadline.
  */
+import { ANNOTATION } from '../model/annotations.ts';
 import { keyOf } from '../model/objects.ts';
 import type { Condition, Deployment } from '../model/objects.ts';
-import { canonicalJson } from './digest.ts';
+import { isSameJson } from './digest.ts';
 import type { Draft } from './draft.ts';
 import type { PodHealth } from './health.ts';
 import { LIMITS } from './limits.ts';
@@ -56,7 +57,14 @@ export function writeDeploymentStatus(draft: Draft, deployment: Deployment, view
   const memory = draft.deploymentMemory.get(key);
   const trouble = isComplete ? undefined : troubleOf(draft, view);
   const target = `${hashOf(revision.replicaSet)} ${replicas}`;
-  const progress = rememberProgress(memory?.progress, deployment, counts, { target, isComplete, nowMs: draft.world.nowMs });
+  const isCompleteBefore = isComplete || isNotedComplete(revision);
+  const progress = rememberProgress(memory?.progress, deployment, counts, {
+    target,
+    isComplete,
+    isCompleteBefore,
+    nowMs: draft.world.nowMs,
+  });
+  if (isComplete) noteComplete(draft, revision);
   const isOverdue = checkDeadline(draft, deployment, progress);
   const toldTrouble = announceTrouble(draft, deployment, progress, trouble);
   if (memory !== undefined) draft.deploymentMemory.set(key, { ...memory, progress: { ...progress, toldTrouble } });
@@ -78,7 +86,7 @@ export function writeDeploymentStatus(draft: Draft, deployment: Deployment, view
     ...Object.fromEntries(Object.entries(numbers).filter(([, count]) => count > 0)),
     conditions,
   };
-  if (canonicalJson(status) === canonicalJson(deployment.status ?? {})) return;
+  if (isSameJson(status, deployment.status ?? {})) return;
   draft.setStatus({ ...deployment, status });
   announceSuspension(draft, deployment, memory?.suspension);
   announceOverdue(draft, deployment, conditions);
@@ -107,11 +115,34 @@ function troubleOf(draft: Draft, { pods, revision }: RolloutView): RolloutTroubl
   );
 }
 
+/** By an earlier life of the control plane: this one has not seen it. */
+function isNotedComplete({ replicaSet, isOfTemplate }: CurrentRevision): boolean {
+  const { annotations = {} } = replicaSet.metadata;
+  const present = annotations[ANNOTATION.revision];
+  return isOfTemplate && present !== undefined && annotations[ANNOTATION.completedRevision] === present;
+}
+
+function noteComplete(draft: Draft, revision: CurrentRevision): void {
+  if (isNotedComplete(revision)) return;
+  // As it is by now: its replicas may have been written in this pass.
+  const replicaSet = draft.replicaSets.get(keyOf(revision.replicaSet)) ?? revision.replicaSet;
+  const { metadata } = replicaSet;
+  const present = metadata.annotations?.[ANNOTATION.revision];
+  if (present === undefined) return;
+  const completed = { [ANNOTATION.completedRevision]: present };
+  draft.update({ ...replicaSet, metadata: { ...metadata, annotations: { ...metadata.annotations, ...completed } } }, 'it is rolled out');
+}
+
 function rememberProgress(
   before: RolloutProgress | undefined,
   deployment: Deployment,
   counts: Counts,
-  { target, isComplete, nowMs }: { readonly target: string; readonly isComplete: boolean; readonly nowMs: number },
+  {
+    target,
+    isComplete,
+    isCompleteBefore,
+    nowMs,
+  }: { readonly target: string; readonly isComplete: boolean; readonly isCompleteBefore: boolean; readonly nowMs: number },
 ): RolloutProgress {
   const { updated, updatedAvailable: available } = counts;
   const old = counts.active - updated;
@@ -125,7 +156,7 @@ function rememberProgress(
       available,
       old,
       atMs: nowMs,
-      isComplete: isComplete || (isSameTemplate && before?.isComplete === true),
+      isComplete: before === undefined ? isCompleteBefore : isComplete || (isSameTemplate && before.isComplete),
       toldTrouble,
     };
   }

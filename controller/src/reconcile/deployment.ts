@@ -127,8 +127,7 @@ function planStep(
     isRollingOut: memory?.isRollingOut ?? false,
   };
   const isRecreate = deployment.spec.strategy?.type === 'Recreate';
-  const terminatingOld = pods.filter(({ pod, isTerminating }) => isTerminating && hashOf(pod) !== hash).length;
-  const step = isRecreate ? recreate(state, terminatingOld) : rollOut(state);
+  const step = isRecreate ? recreate(state) : rollOut(state);
   if (displaced.active > 0 && oldPods.active === 0 && step.newWanted > replicas)
     draft.wait(
       referenceOf(deployment),

@@ -145,11 +145,11 @@ function connect(draft: Draft, health: PodHealth, container: ObservedContainer):
   }
 }
 
-/** Gets rid of a container that is not the current one. Its remains go once the successor has been started (it may have ended by then), so that they do not slow its start. */
+/** Gets rid of a container that is not the current one: at once if it never ran. Otherwise its remains go once the successor has been started (it may have ended by then), so that they do not slow its start. */
 function discard(draft: Draft, health: PodHealth, container: ObservedContainer): void {
   const cause = `replaced by ${health.current?.name ?? 'another container'}`;
   if (isAlive(container)) kill(draft, health, container, cause);
-  else if ((health.current?.startedAtMs ?? 0) > 0) remove(draft, health, container, cause);
+  else if (container.startedAtMs === 0 || (health.current?.startedAtMs ?? 0) > 0) remove(draft, health, container, cause);
 }
 
 function remove(draft: Draft, health: PodHealth, container: ObservedContainer, cause: string): void {

@@ -9,7 +9,7 @@ import { ANNOTATION, POD_TEMPLATE_HASH_LABEL } from '../model/annotations.ts';
 import type { ContainerResources, ObservedContainer } from '../model/observed.ts';
 import { formatResources } from '../model/operation.ts';
 import { parseQuantity } from '../model/quantity.ts';
-import { canonicalJson } from './digest.ts';
+import { isSameJson } from './digest.ts';
 import type { Draft } from './draft.ts';
 import { referenceOf } from './draft.ts';
 import type { PodHealth } from './health.ts';
@@ -143,9 +143,7 @@ export function withResources(
 
 function differ(own: { readonly spec: PodTemplateSpec['spec'] }, template: PodTemplateSpec): boolean {
   if (own.spec.containers === template.spec.containers) return false;
-  return own.spec.containers.some(
-    ({ resources }, index) => canonicalJson(resources ?? {}) !== canonicalJson(template.spec.containers[index]?.resources ?? {}),
-  );
+  return own.spec.containers.some(({ resources }, index) => !isSameJson(resources ?? {}, template.spec.containers[index]?.resources ?? {}));
 }
 
 function takeResources<T extends { readonly spec: PodTemplateSpec['spec'] }>(own: T, template: PodTemplateSpec): T {

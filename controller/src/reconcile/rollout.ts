@@ -1,6 +1,7 @@
 /**
  * The arithmetic of a rollout: how many pods the new ReplicaSet and the old ones should have now.
- * As Kubernetes does it: never more than replicas + maxSurge pods, never fewer than replicas - maxUnavailable available.
+ * As Kubernetes does it: never more than replicas + maxSurge pods, never fewer than replicas - maxUnavailable available. Unlike Kubernetes
+ * it keeps the last pod that serves until another one does, wherever a surge pod may stand beside it (decision 0020).
  *
  *   replicas 4, maxSurge 1, maxUnavailable 1, all old available:  old 4 -> 3 at once, new 0 -> 2 (5 pods are allowed)
  *   then per available new pod one old pod goes, until new 4, old 0.
@@ -70,11 +71,13 @@ export function rollOut(state: RolloutState): RolloutStep {
   const maxSurge = isPinned
     ? Math.min(state.bounds.maxSurge, state.freePorts + Math.max(newPods.active + oldPods.active + terminating - replicas, 0))
     : state.bounds.maxSurge;
-  const isStuck = isPinned && maxSurge === 0 && state.bounds.maxUnavailable === 0;
+  const isStuck = isPinned && replicas > 0 && maxSurge === 0 && state.bounds.maxUnavailable === 0;
   const maxTotal = replicas + maxSurge;
   const newMost = isPinned ? maxTotal : replicas;
   // Old pods go as far as availability allows; those that do not serve go first and cost nothing.
-  const minAvailable = Math.max(replicas - state.bounds.maxUnavailable, 0);
+  // The last one that serves stays while a surge pod may stand beside it: the new version may never serve.
+  const least = maxSurge > 0 ? Math.min(replicas, 1) : 0;
+  const minAvailable = Math.max(replicas - state.bounds.maxUnavailable, least);
   const spare = Math.max(newPods.available + oldPods.available - minAvailable, 0);
   const newPending = newPods.active - newPods.available;
   const oldBroken = oldPods.active - oldPods.available;
@@ -121,14 +124,15 @@ function dispensablePods({ replicas, bounds, newPods, displaced }: RolloutState)
 }
 
 /**
- * Recreate: nothing new before everything old is gone. New pods that are there already (the strategy was changed in the middle of a rollout,
+ * Recreate: nothing new before everything before it is gone, of whatever template: two must never use one volume at once. New pods that are there already (the strategy was changed in the middle of a rollout,
  * or an old container turned up late) stay: taking them as well would help nobody. On pinned ports those beyond the first then move one at a
  * time, each gone before the next one comes: here no pod may stand beside another for it.
  */
-export function recreate(state: RolloutState, terminatingOld: number): RolloutStep {
-  const { replicas, newPods, oldPods } = state;
-  if (oldPods.active + terminatingOld === 0) return finish({ ...state, bounds: { maxSurge: 0, maxUnavailable: 1 } });
-  return { newWanted: Math.min(newPods.active, replicas), oldWanted: 0, isRollingOut: oldPods.active > 0, blocked: undefined };
+export function recreate(state: RolloutState): RolloutStep {
+  const { replicas, newPods, oldPods, terminating } = state;
+  if (oldPods.active + terminating === 0) return finish({ ...state, bounds: { maxSurge: 0, maxUnavailable: 1 } });
+  const isRollingOut = state.isRollingOut || oldPods.active > 0;
+  return { newWanted: Math.min(newPods.active, replicas), oldWanted: 0, isRollingOut, blocked: undefined };
 }
 
 /**

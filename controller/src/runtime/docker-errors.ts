@@ -18,13 +18,21 @@ function isProgrammerError(error: unknown): boolean {
   );
 }
 
-/** @param doing what was attempted, for people: "start container 1f0a9c3b5d7e" */
+/**
+ * Ids in the engine's texts, and the name of an endpoint: they differ for each container of a pod, and the same trouble must be told in the same
+ * words every time, as one event with a count. Which container it was says the operation.
+ */
+function withoutIds(text: string): string {
+  return text.replaceAll(/ endpoint \S+ \([0-9a-f]{64}\)/g, ' the container').replaceAll(/:? ?\(?\b[0-9a-f]{64}\b\)?/g, '');
+}
+
+/** @param doing what was attempted, for people, without an id: "start container" */
 export function toRuntimeError(doing: string, error: unknown, signal: AbortSignal): unknown {
   if (error instanceof RuntimeError) return error;
   const { statusCode, json, message } = error as { statusCode?: number; json?: { message?: string } | null; message?: string };
   if (statusCode !== undefined) {
     const reason = json?.message ?? message ?? `HTTP ${statusCode}`;
-    return new RuntimeError(codeOfStatus(statusCode), statusCode, `${doing}: ${reason}`, { cause: error });
+    return new RuntimeError(codeOfStatus(statusCode), statusCode, `${doing}: ${withoutIds(reason)}`, { cause: error });
   }
   if (signal.aborted) return new RuntimeError('Timeout', 0, `${doing}: no answer in time`, { cause: signal.reason });
   if (isProgrammerError(error)) return error;

@@ -309,9 +309,7 @@ export class DockerRuntime implements ContainerRuntime {
     signal: AbortSignal,
     call: (container: Dockerode.Container, abortSignal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    return this.#call(`${verb} container ${shortId(containerId)}`, signal, (abortSignal) =>
-      call(this.#docker.getContainer(containerId), abortSignal),
-    );
+    return this.#call(`${verb} container`, signal, (abortSignal) => call(this.#docker.getContainer(containerId), abortSignal));
   }
 
   /** Runs one call: ends with the signal even where dockerode takes none, and leaves only RuntimeErrors. */

@@ -89,6 +89,18 @@ describe('rollOut', () => {
     },
     { name: 'of one replica', state: state('new 0/0 old 1/1', 1, 1, 0), is: 'new 1 old 1' },
     { name: 'of one replica that may be missing', state: state('new 0/0 old 1/1', 1, 0, 1), is: 'new 1 old 0' },
+    {
+      name: 'of one replica that may be missing, beside a surge: it stays until another serves',
+      state: state('new 0/0 old 1/1', 1, 1, 1),
+      is: 'new 1 old 1',
+    },
+    { name: 'then it goes', state: state('new 1/1 old 1/1', 1, 1, 1), is: 'new 1 old 0' },
+    { name: 'all may be missing: the last one that serves stays', state: state('new 0/0 old 3/3', 3, 1, 3), is: 'new 3 old 1' },
+    {
+      name: 'pinned, of one replica that may be missing: the same',
+      state: state('new 0/0 old 1/1', 1, 1, 1, { freePorts: 9 }),
+      is: 'new 1 old 1',
+    },
     { name: 'of none: the old pods go', state: state('new 0/0 old 2/2', 0, 0, 0), is: 'new 0 old 0' },
     { name: 'scaled up in the middle: the new template grows', state: state('new 2/2 old 3/3', 10, 2, 0), is: 'new 9 old 3' },
     { name: 'scaled down in the middle: the old template shrinks', state: state('new 2/2 old 8/8', 4, 1, 1), is: 'new 4 old 1' },
@@ -187,12 +199,12 @@ describe('rollOut', () => {
 });
 
 describe('recreate', () => {
-  const rows: readonly { name: string; state: RolloutState; terminatingOld?: number; is: string }[] = [
+  const rows: readonly { name: string; state: RolloutState; is: string }[] = [
     { name: 'begins with the end of what is old', state: state('new 0/0 old 3/3', 3, 0, 0), is: 'new 0 old 0' },
-    { name: 'waits until it is gone', state: state('new 0/0 old 0/0', 3, 0, 0), terminatingOld: 2, is: 'new 0 old 0' },
+    { name: 'waits until it is gone', state: state('new 0/0 old 0/0', 3, 0, 0, { terminating: 2 }), is: 'new 0 old 0' },
     { name: 'then makes all new ones', state: state('new 0/0 old 0/0', 3, 0, 0), is: 'new 3 old 0' },
     { name: 'keeps new pods beside an old one', state: state('new 2/2 old 1/1', 3, 0, 0), is: 'new 2 old 0' },
-    { name: 'keeps new pods while an old one ends', state: state('new 2/2 old 0/0', 3, 0, 0), terminatingOld: 1, is: 'new 2 old 0' },
+    { name: 'keeps new pods while an old one ends', state: state('new 2/2 old 0/0', 3, 0, 0, { terminating: 1 }), is: 'new 2 old 0' },
     { name: 'keeps no more than replicas', state: state('new 4/4 old 1/1', 3, 0, 0), is: 'new 3 old 0' },
     {
       name: 'pinned: a pod beyond the ports goes before its successor comes',
@@ -220,9 +232,9 @@ describe('recreate', () => {
       is: 'new 3 old 0',
     },
   ];
-  for (const { name, state: given, terminatingOld = 0, is } of rows) {
+  for (const { name, state: given, is } of rows) {
     it(name, () => {
-      const { newWanted, oldWanted } = recreate(given, terminatingOld);
+      const { newWanted, oldWanted } = recreate(given);
       expect(`new ${newWanted} old ${oldWanted}`).to.equal(is);
     });
   }

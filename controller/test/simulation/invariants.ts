@@ -18,7 +18,7 @@ import type { Trace } from './trace.ts';
 
 /** A probe that failed so long ago speaks for a kill: thresholds, periods and suspended restarts are over by then. */
 const PROBE_MEMORY_MS = 40_000;
-/** So long an answer to a probe needs to be heard, and the next probe to be sent: before that nobody can know that it serves. */
+/** So long an answer to a probe needs to be heard, and the next one to be sent when its turn comes: before that nobody can know that it serves. */
 const KNOWN_AFTER_MS = 100;
 const ABSENT_INGRESS_MS = 2_000;
 
@@ -159,9 +159,11 @@ export class Invariants implements EngineWatch {
   }
 
   /** And was seen to by its last probe, by whichever life of the control plane: of what was never asked, or failed since, nobody can know. */
-  #isServing({ metadata }: Pod, minReadySeconds = 0): boolean {
+  #isServing({ metadata, spec }: Pod, minReadySeconds = 0): boolean {
     const { engine } = this;
-    const leastMs = Math.max(minReadySeconds * 1000, KNOWN_AFTER_MS);
+    const { startupProbe, readinessProbe } = spec.containers[0] ?? {};
+    const turnSeconds = Math.max(startupProbe?.periodSeconds ?? 0, readinessProbe?.periodSeconds ?? 0);
+    const leastMs = Math.max(minReadySeconds * 1000, turnSeconds * 1000 + KNOWN_AFTER_MS);
     const isProven = ({ id }: FakeContainer): boolean => this.#nowMs() - (this.#passing.get(id) ?? Infinity) >= leastMs;
     if (engine === undefined) return false;
     return [...engine.docker.containers.values()].some(
