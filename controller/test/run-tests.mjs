@@ -14,7 +14,7 @@ const LISTS = {
 const SUITES = {
   unit: [
     'controller/test/{state,reconcile,manifest,api,cli,observe,ingress,loop,lifecycle,execute,simulation}/**/*.test.ts',
-    'controller/test/runtime/fake-runtime.test.ts',
+    'controller/test/runtime/{fake-runtime,docker-errors}.test.ts',
   ],
   acts: ['acts-service/test/**/*.test.ts', 'acts-service/web/test/**/*.test.ts'],
   docker: ['controller/test/runtime/docker-runtime.test.ts', 'controller/test/setup/**/*.test.ts'],

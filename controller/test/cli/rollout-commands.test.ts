@@ -163,6 +163,16 @@ describe('rollout commands', () => {
     expect((await run('rollout', 'undo', 'acts')).out).to.equal('deployment/acts goes back to revision 1 (acts:latest)\n');
   });
 
+  it('names a command that works, in another namespace too', async () => {
+    const { spec, ...rest } = deployment('web');
+    api.store.create({ ...rest, metadata: { name: 'web', namespace: 'shop' }, spec: { ...spec, paused: true } });
+    const hint = '"coxswain rollout resume deployment/web -n shop" first';
+    expect(await run('rollout', 'undo', 'web', '-n', 'shop')).to.deep.equal(
+      failed(1, `deployment/web.shop is paused and cannot be undone: ${hint}`),
+    );
+    expect(await run('rollout', 'resume', 'deployment/web', '-n', 'shop')).to.deep.equal(fine('deployment/web.shop resumed\n'));
+  });
+
   it('pause and resume set spec.paused, and a paused deployment is neither undone nor restarted', async () => {
     expect(await run('rollout', 'pause', 'acts')).to.deep.equal(fine('deployment/acts paused\n'));
     expect(current().spec.paused).to.equal(true);

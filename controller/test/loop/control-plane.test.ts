@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { ApiClient } from '../../src/cli/api-client.ts';
 import { runControlPlane } from '../../src/loop/control-plane.ts';
 import { InstanceLocked } from '../../src/loop/instance-lock.ts';
 import { LABEL } from '../../src/model/annotations.ts';
@@ -125,6 +126,16 @@ describe('runControlPlane', () => {
     eventually(() => expect(states('web')).to.deep.equal(['web:1 running', 'web:1 running']), 5_000).then(() => undefined);
   const passwords = (): ReadonlySet<string> =>
     new Set(containers('web').flatMap(({ spec }) => spec.env.filter((entry) => entry.startsWith('PASSWORD='))));
+
+  it('a scale beyond the pinned ports is refused, and changes nothing', async () => {
+    start();
+    await webRuns();
+    const client = new ApiClient({ socketPath: join(home(), 'api.sock'), stderr: process.stderr });
+    const scale = '/apis/apps/v1/namespaces/default/deployments/web/scale';
+    const refused = await client.send('PATCH', scale, { spec: { replicas: 11 } }).catch((error: unknown) => error);
+    expect((refused as Error).message).to.include('spec.replicas: 11 replicas need 11 host ports, and 8000-8009 has 10');
+    expect(await client.get(scale)).to.have.nested.property('spec.replicas', 2);
+  });
 
   it('what the manifests declare runs, with one generated password', async () => {
     start();

@@ -318,6 +318,20 @@ describe('a rollout that does not get on', () => {
     expect(images(host)).to.equal('3 web:2');
   });
 
+  it('that was complete before the control plane was restarted is none: a pod that is ill has no deadline', () => {
+    const host = new SimulatedHost().declare(declared(options, { progressDeadlineSeconds: 30 })).converge();
+    host.memory = { pods: new Map(), deployments: new Map() };
+    host.probes.clear();
+    host.isHealthy = ({ name }) => !/-0(\.|$)/.test(name);
+    host.run(60_000);
+    expect(progressing(host)).to.match(/^True NewReplicaSetAvailable/);
+    host.declare(declared({ ...options, image: 'web:2' }, { progressDeadlineSeconds: 30 })).run(100);
+    host.memory = { pods: new Map(), deployments: new Map() };
+    host.isHealthy = (container) => !isNew(container);
+    host.run(60_000);
+    expect(progressing(host), 'one that is under way has its deadline').to.match(/^False ProgressDeadlineExceeded/);
+  });
+
   it('does not take a pod that comes and goes for progress', () => {
     const host = new SimulatedHost().declare(declared(options, { progressDeadlineSeconds: 20, minReadySeconds: 10 })).converge(300);
     host.declare(declared({ ...options, image: 'web:2' }, { progressDeadlineSeconds: 20, minReadySeconds: 10 }));
@@ -411,5 +425,44 @@ describe('back-off', () => {
       for (const { id } of host.containers.values()) host.change(id, { phase: 'exited' });
       host.step();
     }
+  });
+});
+
+describe('Recreate', () => {
+  it('makes no pod beside one that still ends, though it is of the same template: undone in its middle', () => {
+    const make = (image: string): Deployment => declared({ strategy: 'Recreate', image });
+    const host = new SimulatedHost().declare(make('web:1')).converge();
+    const [first = ''] = host.containers.keys();
+    host.inFlight.set(first, 1);
+    host.declare(make('web:2')).run(300);
+    host.declare(make('web:1')).run(300);
+    expect([...host.containers.keys()]).to.deep.equal([first]);
+    host.inFlight.clear();
+    host.converge();
+    expect(images(host)).to.equal('1 web:1');
+    expect(host.containers.has(first)).to.equal(false);
+  });
+});
+
+describe('a container that cannot be started', () => {
+  it('is removed once its successor is there, which cannot be started either', () => {
+    const host = new SimulatedHost().declare(declared({}));
+    const made = new Set<string>();
+    for (let round = 0; round < 200; round++) {
+      for (const { id } of host.containers.values()) {
+        made.add(id);
+        host.failures.set(`container:${id}`, {
+          verb: 'StartContainer',
+          code: 'EngineFailure',
+          message: 'no such file',
+          count: 3,
+          lastAtMs: host.nowMs,
+        });
+      }
+      host.step();
+      host.nowMs += 1_000;
+    }
+    expect(made.size).to.be.greaterThan(5);
+    expect(host.containers.size).to.be.at.most(2);
   });
 });
