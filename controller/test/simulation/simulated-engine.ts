@@ -2,6 +2,7 @@
  * The engine as the control planes of a run see it: the fake Docker behind a connection with latency, faults, lost and late events, and answers
  * that were true a moment ago. A connection ends with its control plane; what that had asked for may still happen.
  */
+import { setMaxListeners } from 'node:events';
 import { LABEL } from '../../src/model/annotations.ts';
 import type { ContainerSpec } from '../../src/model/operation.ts';
 import type { ProbeRequest } from '../../src/observe/probe-request.ts';
@@ -66,6 +67,8 @@ export class SimulatedEngine {
 
   constructor(options: SimulatedEngineOptions) {
     this.#options = options;
+    // Every call under way listens to it.
+    setMaxListeners(0, this.#forever);
     const { images, registry } = options;
     this.docker = new FakeRuntime({ images, registry, program: (spec) => this.#program(spec) });
   }
