@@ -145,7 +145,10 @@ function connect(draft: Draft, health: PodHealth, container: ObservedContainer):
   }
 }
 
-/** Gets rid of a container that is not the current one: at once if it never ran. Otherwise its remains go once the successor has been started (it may have ended by then), so that they do not slow its start. */
+/**
+ * Gets rid of a container that is not the current one: at once if it never ran. Otherwise its remains go once the successor has been started (it
+ * may have ended by then), so that they do not slow its start.
+ */
 function discard(draft: Draft, health: PodHealth, container: ObservedContainer): void {
   const cause = `replaced by ${health.current?.name ?? 'another container'}`;
   if (isAlive(container)) kill(draft, health, container, cause);

@@ -124,9 +124,10 @@ function dispensablePods({ replicas, bounds, newPods, displaced }: RolloutState)
 }
 
 /**
- * Recreate: nothing new before everything before it is gone, of whatever template: two must never use one volume at once. New pods that are there already (the strategy was changed in the middle of a rollout,
- * or an old container turned up late) stay: taking them as well would help nobody. On pinned ports those beyond the first then move one at a
- * time, each gone before the next one comes: here no pod may stand beside another for it.
+ * Recreate: nothing new before everything before it is gone, of whatever template: two must never use one volume at once. New pods that are
+ * there already (the strategy was changed in the middle of a rollout, or an old container turned up late) stay: taking them as well would help
+ * nobody. On pinned ports those beyond the first then move one at a time, each gone before the next one comes: here no pod may stand beside
+ * another for it.
  */
 export function recreate(state: RolloutState): RolloutStep {
   const { replicas, newPods, oldPods, terminating } = state;
