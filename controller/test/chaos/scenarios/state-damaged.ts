@@ -132,10 +132,12 @@ export const stateDamagedWhileDown: ChaosScenario = {
   name: 'state-damaged-down',
   fault: 'state or secret files cut, altered or deleted while the control plane is down',
   promise: 'what is in manifests, secrets and everything running is kept; the rest comes from the snapshot before or is reported',
-  // A generated Secret that nothing runs with, when its file and the state are both deleted.
   bounds: { convergeMs: 30_000, thingsLost: 1 },
   isQuick: true,
-  run: (context) => run(context, whileDown),
+  run: async (context) => ({
+    ...(await run(context, whileDown)),
+    note: 'lost: a generated Secret that nothing runs with, when its file and the state are both deleted; it is made anew',
+  }),
 };
 
 export const stateDamagedWhileRunning: ChaosScenario = {
