@@ -164,10 +164,12 @@ describe('set-up parts', () => {
       let api: EngineApi;
       beforeEach(async () => {
         engine = createHttpServer((request, response) => {
-          request.resume();
-          response.writeHead(status);
-          if (lines.length === 0) response.flushHeaders();
-          else response.end(lines.join('\r\n'));
+          // As Docker: it answers when it has what was sent. Sooner, the connection may close under what is still being sent.
+          request.resume().once('end', () => {
+            response.writeHead(status);
+            if (lines.length === 0) response.flushHeaders();
+            else response.end(lines.join('\r\n'));
+          });
         }).listen(join(dir, 'engine.sock'));
         await once(engine, 'listening');
         api = new EngineApi(join(dir, 'engine.sock'));
