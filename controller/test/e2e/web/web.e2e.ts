@@ -187,7 +187,8 @@ describe('the web app, in Chromium through the ingress', function () {
     for (let round = 0; round < 4; round++) {
       const port = system.basePort + (round % 2);
       const victim = (await system.replicas()).find((replica) => replica.port === port)?.id;
-      await system.call('POST', port, '/api/v1/_crash');
+      // One that has just been started has nothing to crash yet.
+      await eventually(async () => expect((await system.call('POST', port, '/api/v1/_crash')).status).to.equal(200), 20_000);
       // Until the next one stands in its place the reader goes on.
       await eventually(async () => {
         await page.getByRole('listitem').first().getByRole('link').click();
