@@ -179,7 +179,8 @@ export class Exchange implements AttemptOwner, Holdable {
   #ask(attempt: Attempt, reason: string, onVerdict: (verdict: Verdict) => void): void {
     const { endpoint } = attempt.member;
     const ifCurrent = (verdict: Verdict): void => {
-      if (!this.#isOver && this.#attempt === attempt) onVerdict(verdict);
+      // One that has left the table since is not well, whatever its probe said.
+      if (!this.#isOver && this.#attempt === attempt) onVerdict(verdict === true && !endpoint.isRouted ? false : verdict);
     };
     // What left the table does so because it does not serve (or soon will not): its failure is nobody's answer while another one may come.
     if (endpoint.isUnhealthy || !endpoint.isRouted) setImmediate(ifCurrent, false);
@@ -187,7 +188,7 @@ export class Exchange implements AttemptOwner, Holdable {
   }
 
   #judgeAnswer(attempt: Attempt, verdict: Verdict): void {
-    if (verdict === true && attempt.member.endpoint.isRouted) {
+    if (verdict === true) {
       // It was unavailable and is well by now (what it needs came back meanwhile): worth one more request.
       if (attempt.status === 503 && !this.#hadHealthyRetry) {
         this.#plane.stats.retriedTotal++;
@@ -209,7 +210,7 @@ export class Exchange implements AttemptOwner, Holdable {
   #judgeCut(verdict: Verdict): void {
     const member = this.#leave();
     this.#plane.stats.retriedTotal++;
-    if (verdict !== true || !member.endpoint.isRouted) {
+    if (verdict !== true) {
       this.#next();
       return;
     }

@@ -4,7 +4,7 @@
  */
 import { ANNOTATION } from '../model/annotations.ts';
 import { keyOf } from '../model/objects.ts';
-import type { Condition, Deployment } from '../model/objects.ts';
+import type { Condition, Deployment, ReplicaSet } from '../model/objects.ts';
 import { isSameJson } from './digest.ts';
 import type { Draft } from './draft.ts';
 import type { PodHealth } from './health.ts';
@@ -57,14 +57,9 @@ export function writeDeploymentStatus(draft: Draft, deployment: Deployment, view
   const memory = draft.deploymentMemory.get(key);
   const trouble = isComplete ? undefined : troubleOf(draft, view);
   const target = `${hashOf(revision.replicaSet)} ${replicas}`;
-  const isCompleteBefore = isComplete || isNotedComplete(revision);
-  const progress = rememberProgress(memory?.progress, deployment, counts, {
-    target,
-    isComplete,
-    isCompleteBefore,
-    nowMs: draft.world.nowMs,
-  });
-  if (isComplete) noteComplete(draft, revision);
+  const wasComplete = isNotedComplete(revision);
+  const progress = rememberProgress(memory?.progress, deployment, counts, { target, isComplete, wasComplete, nowMs: draft.world.nowMs });
+  if (isComplete && !wasComplete) noteComplete(draft, revision.replicaSet);
   const isOverdue = checkDeadline(draft, deployment, progress);
   const toldTrouble = announceTrouble(draft, deployment, progress, trouble);
   if (memory !== undefined) draft.deploymentMemory.set(key, { ...memory, progress: { ...progress, toldTrouble } });
@@ -122,10 +117,7 @@ function isNotedComplete({ replicaSet, isOfTemplate }: CurrentRevision): boolean
   return isOfTemplate && present !== undefined && annotations[ANNOTATION.completedRevision] === present;
 }
 
-function noteComplete(draft: Draft, revision: CurrentRevision): void {
-  if (isNotedComplete(revision)) return;
-  // As it is by now: its replicas may have been written in this pass.
-  const replicaSet = draft.replicaSets.get(keyOf(revision.replicaSet)) ?? revision.replicaSet;
+function noteComplete(draft: Draft, replicaSet: ReplicaSet): void {
   const { metadata } = replicaSet;
   const present = metadata.annotations?.[ANNOTATION.revision];
   if (present === undefined) return;
@@ -140,9 +132,9 @@ function rememberProgress(
   {
     target,
     isComplete,
-    isCompleteBefore,
+    wasComplete,
     nowMs,
-  }: { readonly target: string; readonly isComplete: boolean; readonly isCompleteBefore: boolean; readonly nowMs: number },
+  }: { readonly target: string; readonly isComplete: boolean; readonly wasComplete: boolean; readonly nowMs: number },
 ): RolloutProgress {
   const { updated, updatedAvailable: available } = counts;
   const old = counts.active - updated;
@@ -156,7 +148,7 @@ function rememberProgress(
       available,
       old,
       atMs: nowMs,
-      isComplete: before === undefined ? isCompleteBefore : isComplete || (isSameTemplate && before.isComplete),
+      isComplete: isComplete || (before === undefined ? wasComplete : isSameTemplate && before.isComplete),
       toldTrouble,
     };
   }

@@ -70,15 +70,14 @@ function heldTargets(
   const groups = replicaSets.map((replicaSet) =>
     pods.filter(({ pod, isTerminating }) => !isTerminating && hashOf(pod) === hashOf(replicaSet)),
   );
+  const present = groups.map(({ length }) => length);
   // After a start nobody knows yet what was wanted: what is there is kept.
-  const sizes = replicaSets.map((replicaSet, index) => (isKnown ? replicaSet.spec.replicas : groups[index]?.length) ?? 0);
-  const counts = groups.map((group) => countPods(draft, deployment, group));
-  const present = counts.map(({ active }) => active);
-  const available = counts.map(({ available: serving }) => serving);
+  const sizes = replicaSets.map((replicaSet, index) => (isKnown ? replicaSet.spec.replicas : present[index]) ?? 0);
+  const available = groups.map((group) => countPods(draft, deployment, group).available);
   const scaled = holdStill(sizes, present, available, replicas, bounds);
   // Right after a start nobody knows yet which pods serve: none is retired.
-  const wanted = isReadinessKnown(draft, replicas, pods) ? scaled : scaled.map((size, index) => Math.max(size, groups[index]?.length ?? 0));
-  const isMixed = groups.filter((group) => group.length > 0).length > 1;
+  const wanted = isReadinessKnown(draft, replicas, pods) ? scaled : scaled.map((size, index) => Math.max(size, present[index] ?? 0));
+  const isMixed = present.filter((count) => count > 0).length > 1;
   return replicaSets.map((replicaSet, index) => ({
     replicaSet,
     deployment,

@@ -128,15 +128,17 @@ export class Invariants implements EngineWatch {
     if (surplus > Math.max(before - replicas, 0))
       this.violate(`${name}: ${surplus} up-to-date pods retired though only ${before} were there and ${replicas} are wanted`);
     const nowMs = this.#nowMs();
-    const isAvailable = (pod: Pod): boolean => {
+    const readySince = (pod: Pod): number | undefined => {
       const memory = plan.memory.pods.get(pod.metadata.uid ?? '');
-      if (memory?.readySinceMs === undefined || memory.condemned !== undefined) return false;
-      return nowMs - memory.readySinceMs >= (deployment.spec.minReadySeconds ?? 0) * 1000;
+      return memory?.condemned === undefined ? memory?.readySinceMs : undefined;
     };
+    const isReady = (pod: Pod): boolean => readySince(pod) !== undefined;
+    const isAvailable = (pod: Pod): boolean => nowMs - (readySince(pod) ?? Infinity) >= (deployment.spec.minReadySeconds ?? 0) * 1000;
+    const isKept = (pod: Pod): boolean => !retired.some(({ metadata }) => metadata.uid === pod.metadata.uid);
     const lost = retired.filter(isAvailable).length;
-    const left = active.filter((pod) => !retired.some(({ metadata }) => metadata.uid === pod.metadata.uid)).filter(isAvailable).length;
+    const left = active.filter((pod) => isKept(pod) && isAvailable(pod)).length;
     const describe = (pod: Pod): string => {
-      const since = plan.memory.pods.get(pod.metadata.uid ?? '')?.readySinceMs;
+      const since = readySince(pod);
       const seen = since === undefined ? 'not ready' : `ready for ${nowMs - since} ms`;
       return `${pod.metadata.name} (${seen}, in fact ${this.#isServing(pod) ? 'serving' : 'not serving'})`;
     };
@@ -146,13 +148,8 @@ export class Invariants implements EngineWatch {
     if (lost > 0 && left < replicas - maxUnavailable)
       this.violate(`${name}: ${lost} available pods retired, ${left} left of ${replicas} with maxUnavailable ${maxUnavailable}`);
     // What a control plane that has just started does not know yet is no excuse: by what really serves it must be right as well.
-    const isKept = (pod: Pod): boolean => !retired.some(({ metadata }) => metadata.uid === pod.metadata.uid);
     const lostInFact = retired.filter((pod) => this.#isServing(pod, deployment.spec.minReadySeconds)).length;
     // One whose last probe passed is counted on, whatever became of it since: that cannot be known.
-    const isReady = (pod: Pod): boolean => {
-      const memory = plan.memory.pods.get(pod.metadata.uid ?? '');
-      return memory?.readySinceMs !== undefined && memory.condemned === undefined;
-    };
     const leftInFact = active.filter((pod) => isKept(pod) && (isReady(pod) || this.#isServing(pod))).length;
     if (lostInFact > 0 && leftInFact < replicas - maxUnavailable)
       this.violate(`${name}: ${lostInFact} serving pods retired, ${leftInFact} left of ${replicas} with maxUnavailable ${maxUnavailable}`);
