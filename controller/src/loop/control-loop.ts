@@ -4,6 +4,7 @@
  */
 import { EventEmitter } from 'eventemitter3';
 import type { Logger } from 'pino';
+import { deepEqual } from '../model/deep-equal.ts';
 import type { EndpointTable } from '../model/endpoint-table.ts';
 import type { Pod } from '../model/objects.ts';
 import type { ObservedContainer, ObservedImage, ObservedIngress, ObservedProbes, ObservedState } from '../model/observed.ts';
@@ -12,7 +13,6 @@ import type { Executor, OperationOutcome } from '../execute/executor.ts';
 import type { Observer } from '../observe/observer.ts';
 import type { ProbeTarget } from '../observe/prober.ts';
 import { networkName } from '../reconcile/container-spec.ts';
-import { isSameJson } from '../reconcile/digest.ts';
 import { isProbed } from '../reconcile/health.ts';
 import { reconcile } from '../reconcile/reconcile.ts';
 import type { Memory, ObjectChange, ObjectMaps, Plan, World } from '../reconcile/world.ts';
@@ -394,7 +394,7 @@ export class ControlLoop {
       // Decisions waited for it, too.
       this.wake();
     }
-    if (isSameJson(plan.endpointTable, this.#publishedTable)) return;
+    if (deepEqual(plan.endpointTable, this.#publishedTable)) return;
     this.#publishedTable = plan.endpointTable;
     this.#tableVersion++;
     ingress.publish({ version: this.#tableVersion, ...plan.endpointTable });

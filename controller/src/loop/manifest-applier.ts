@@ -12,7 +12,7 @@ import type { AppliedObject, ApplicationCondition } from '../manifest/decide-app
 import { isDeclarableKind } from '../manifest/manifest-schemas.ts';
 import { identityOf } from '../manifest/manifest-snapshot.ts';
 import type { ManifestSnapshot } from '../manifest/manifest-snapshot.ts';
-import { deepEqual } from '../state/deep-equal.ts';
+import { deepEqual } from '../model/deep-equal.ts';
 import type { ObjectStore } from '../state/object-store.ts';
 import type { GeneratedSecrets } from './generated-secrets.ts';
 import type { EventRecorder } from './event-recorder.ts';

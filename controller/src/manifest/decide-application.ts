@@ -8,7 +8,7 @@
  */
 import { formatReference } from '../model/objects.ts';
 import type { DeclarableObject } from '../model/objects.ts';
-import { deepEqual } from '../state/deep-equal.ts';
+import { deepEqual } from '../model/deep-equal.ts';
 import { identityOf } from './manifest-snapshot.ts';
 import type { ManifestSnapshot } from './manifest-snapshot.ts';
 

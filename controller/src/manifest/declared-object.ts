@@ -5,7 +5,7 @@
 import { ANNOTATION } from '../model/annotations.ts';
 import type { DeclarableObject, Deployment, ObjectMeta, Pod, PodTemplateSpec, Secret, StringMap } from '../model/objects.ts';
 import { canonicalJson, digestUid } from '../reconcile/digest.ts';
-import { deepEqual } from '../state/deep-equal.ts';
+import { deepEqual } from '../model/deep-equal.ts';
 import { parseGeneratedKeys } from '../model/annotation-values.ts';
 import type { AppliedObject } from './decide-application.ts';
 

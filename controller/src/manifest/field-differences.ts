@@ -3,7 +3,7 @@
  * compared by name, so that one more container or variable does not make all that follow look different. Values of Secrets are never shown.
  */
 import type { DeclarableObject } from '../model/objects.ts';
-import { deepEqual } from '../state/deep-equal.ts';
+import { deepEqual } from '../model/deep-equal.ts';
 import { formatPath } from './finding.ts';
 import { MANIFEST_LIMITS } from './limits.ts';
 import { GENERATED_LATER, UNSHOWN_ANNOTATIONS } from './preview-application.ts';

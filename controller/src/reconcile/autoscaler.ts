@@ -4,9 +4,9 @@
  * Never: a decision from counts that are incomplete (the ingress is away), or while unarmed.
  */
 import { ANNOTATION } from '../model/annotations.ts';
+import { deepEqual } from '../model/deep-equal.ts';
 import type { Condition, HorizontalPodAutoscaler, ObjectMetric, ScalingRules } from '../model/objects.ts';
 import { parseQuantity } from '../model/quantity.ts';
-import { isSameJson } from './digest.ts';
 import { parseDurationMs } from './duration.ts';
 
 /** What is known of the counted requests of one autoscaler. Times: CLOCK_MONOTONIC milliseconds. */
@@ -268,5 +268,5 @@ export function autoscalerStatus(
     }),
     conditions,
   };
-  return isSameJson(status, previous ?? {}) ? undefined : status;
+  return deepEqual(status, previous ?? {}) ? undefined : status;
 }

@@ -3,9 +3,9 @@
  * A rollout is measured by how far it has come; whatever happens to pods after it was complete is no rollout and has no deadline.
  */
 import { ANNOTATION } from '../model/annotations.ts';
+import { deepEqual } from '../model/deep-equal.ts';
 import { keyOf } from '../model/objects.ts';
 import type { Condition, Deployment, ReplicaSet } from '../model/objects.ts';
-import { isSameJson } from './digest.ts';
 import type { Draft } from './draft.ts';
 import type { PodHealth } from './health.ts';
 import { LIMITS } from './limits.ts';
@@ -81,7 +81,7 @@ export function writeDeploymentStatus(draft: Draft, deployment: Deployment, view
     ...Object.fromEntries(Object.entries(numbers).filter(([, count]) => count > 0)),
     conditions,
   };
-  if (isSameJson(status, deployment.status ?? {})) return;
+  if (deepEqual(status, deployment.status ?? {})) return;
   draft.setStatus({ ...deployment, status });
   announceSuspension(draft, deployment, memory?.suspension);
   announceOverdue(draft, deployment, conditions);

@@ -26,16 +26,6 @@ export function canonicalJson(value: unknown): string {
   return JSON.stringify(value);
 }
 
-/** As canonicalJson(a) === canonicalJson(b), without making either text: every pass compares every status. */
-export function isSameJson(a: unknown, b: unknown): boolean {
-  if (a === b) return true;
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null || Array.isArray(a) !== Array.isArray(b)) return false;
-  const [one, other] = [a as Readonly<Record<string, unknown>>, b as Readonly<Record<string, unknown>>];
-  for (const key in one) if (!isSameJson(one[key], other[key])) return false;
-  for (const key in other) if (other[key] !== undefined && one[key] === undefined) return false;
-  return true;
-}
-
 // Kubernetes' alphabet for generated names: no vowels, no look-alikes.
 const SAFE_ALPHABET = 'bcdfghjklmnpqrstvwxz2456789';
 

@@ -3,13 +3,13 @@
  * no new revision: the revision takes the new values and its containers are changed as they run (UpdateResources). Where Docker cannot
  * do that (it takes no limit away, and lowers none below what is in use) the pods are replaced by a rollout instead (decision 0015).
  */
+import { deepEqual } from '../model/deep-equal.ts';
 import type { Container, Deployment, Pod, PodTemplateSpec, ReplicaSet } from '../model/objects.ts';
 import { keyOf } from '../model/objects.ts';
 import { ANNOTATION, POD_TEMPLATE_HASH_LABEL } from '../model/annotations.ts';
 import type { ContainerResources, ObservedContainer } from '../model/observed.ts';
 import { formatResources } from '../model/operation.ts';
 import { parseQuantity } from '../model/quantity.ts';
-import { isSameJson } from './digest.ts';
 import type { Draft } from './draft.ts';
 import { referenceOf } from './draft.ts';
 import type { PodHealth } from './health.ts';
@@ -143,7 +143,7 @@ export function withResources(
 
 function differ(own: { readonly spec: PodTemplateSpec['spec'] }, template: PodTemplateSpec): boolean {
   if (own.spec.containers === template.spec.containers) return false;
-  return own.spec.containers.some(({ resources }, index) => !isSameJson(resources ?? {}, template.spec.containers[index]?.resources ?? {}));
+  return own.spec.containers.some(({ resources }, index) => !deepEqual(resources ?? {}, template.spec.containers[index]?.resources ?? {}));
 }
 
 function takeResources<T extends { readonly spec: PodTemplateSpec['spec'] }>(own: T, template: PodTemplateSpec): T {

@@ -11,7 +11,7 @@ import { formatReference, keyOf } from '../model/objects.ts';
 import type { Kind, KubernetesObject, ObjectKey, ObjectMeta, ObjectOf } from '../model/objects.ts';
 import { ChangeHistory } from './change-history.ts';
 import type { StoreChange } from './change-history.ts';
-import { deepEqual } from './deep-equal.ts';
+import { deepEqual } from '../model/deep-equal.ts';
 import { DurableWriter } from './durable-writer.ts';
 import type { Durability } from './durable-writer.ts';
 import type { StateImage } from './snapshot.ts';
