@@ -83,7 +83,10 @@ describe('logs', () => {
     const refused = await upload(acts.url, { actId: 10 });
     expect(refused.status).to.equal(503);
     const added = await eventually(() => {
-      const lines = linesOf(acts).slice(before);
+      // On a busy machine the first requests of a process may take a second and say so.
+      const lines = linesOf(acts)
+        .slice(before)
+        .filter(({ msg }) => msg !== 'slow request');
       expect(lines).to.have.lengthOf.at.least(1);
       return lines;
     });
@@ -104,11 +107,12 @@ describe('logs', () => {
     await call(acts.url, 'GET', '/api/v1/categories');
     await locked;
     const line = await eventually(() => {
-      const found = linesOf(acts).find(({ msg }) => msg === 'slow request');
+      // The first request of a process, the description that each answer is held against, may be slow as well.
+      const found = linesOf(acts).find(({ msg, route }) => msg === 'slow request' && route === '/api/v1/categories');
       if (found === undefined) throw new Error('no such line yet');
       return found;
     });
-    expect(line).to.include({ level: 30, route: '/api/v1/categories', status: 200 });
+    expect(line).to.include({ level: 30, status: 200 });
     expect(line.ms).to.be.at.least(1000);
   });
 });

@@ -15,7 +15,9 @@ describe('faults', function () {
   let hasFailed = false;
 
   before(async () => {
-    system = new System({ name: 'faults', basePort: 18_300 });
+    // The autoscaler would have its say about replicas two minutes after the first request.
+    const edit = (_file: string, text: string): string => text.replaceAll(': 120s', ': 3600s');
+    system = new System({ name: 'faults', basePort: 18_300, edit });
     await system.up();
     await prepare(system);
     await system.command('scale', 'acts', '--replicas', '3');
