@@ -1,6 +1,8 @@
 /**
  * A rollout of ten replicas under load, pinned and not, beside Docker Swarm's with the same image in the same minute: start-first, two at a
  * time, no delay, no monitoring. Coxswain waits for each new replica's probe and for the requests of each old one; Swarm is told of neither.
+ * Swarm is measured on an idle machine and on one that serves the same requests. These go to Coxswain's own replicas then, because Swarm's
+ * routing mesh needs a kernel with ip_vs: like for like as to the processor, and Swarm's tasks are spared the requests.
  */
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -34,6 +36,8 @@ export interface SwarmFigure {
   readonly ms: number;
   /** With `--update-monitor 0s`, which the engine takes for its default of 5 s. */
   readonly monitorZeroMs: number;
+  /** The same, while the machine serves the load under which Coxswain's rollouts are measured. */
+  readonly loadedMonitorZeroMs: number;
 }
 
 /** Ready in a moment, and gone at once when told to stop. BusyBox as process 1 would ignore SIGTERM, hence the trap. */
@@ -50,7 +54,7 @@ export async function benchRollout(): Promise<{ readonly figures: readonly Rollo
       await measure(system, 'not pinned, defaults (25 %, 25 %)', { maxSurge: '25%', maxUnavailable: '25%' }, undefined),
       await measure(system, 'pinned, maxSurge 2, maxUnavailable 0', { maxSurge: 2, maxUnavailable: 0 }, `${BASE_PORT}-${BASE_PORT + 11}`),
     ];
-    const swarm = await benchSwarm();
+    const swarm = await benchSwarm(system);
     hasFailed = false;
     return { figures, swarm };
   } finally {
@@ -99,7 +103,7 @@ async function untilRolledOut(client: ApiClient): Promise<void> {
   }, DEADLINE_MS);
 }
 
-async function benchSwarm(): Promise<SwarmFigure | string> {
+async function benchSwarm(system: System): Promise<SwarmFigure | string> {
   const service = await SwarmService.create('/var/run/docker.sock', {
     image: TEST_IMAGE,
     command: ['sh', '-c', SCRIPT],
@@ -115,7 +119,13 @@ async function benchSwarm(): Promise<SwarmFigure | string> {
       return performance.now() - startedAt;
     };
     const ms = await measureOne('2', 1);
-    return { ms, monitorZeroMs: await measureOne('3', 0) };
+    const monitorZeroMs = await measureOne('3', 0);
+    const load = new Load(system, { path: '/', perSecond: PER_SECOND });
+    try {
+      return { ms, monitorZeroMs, loadedMonitorZeroMs: await measureOne('4', 0) };
+    } finally {
+      await load.stop();
+    }
   } finally {
     await service.remove();
   }

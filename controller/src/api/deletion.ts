@@ -2,6 +2,7 @@
 import type { ParameterizedContext } from 'koa';
 import { ANNOTATION } from '../model/annotations.ts';
 import { formatReference, KINDS } from '../model/objects.ts';
+import type { KubernetesObject } from '../model/objects.ts';
 import type { ObjectStore } from '../state/object-store.ts';
 import { ApiError } from './api-error.ts';
 import { parameter } from './query-parameter.ts';
@@ -36,4 +37,18 @@ export function checkNamespaceDeletion(store: ObjectStore, name: string): void {
       );
     }
   }
+}
+
+/** One with pods would leave them to nobody: its Deployment keeps the bounds of a rollout by it. Without any it is history, and may go. */
+export function checkReplicaSetDeletion(store: ObjectStore, { metadata }: KubernetesObject): void {
+  const { name, namespace = '', uid } = metadata;
+  const owner = metadata.ownerReferences?.find(({ kind }) => kind === 'Deployment')?.name;
+  if (owner === undefined || store.get('Deployment', `${namespace}/${owner}`) === undefined) return;
+  const pods = [...store.list('Pod').values()].filter((pod) => pod.metadata.ownerReferences?.some((reference) => reference.uid === uid));
+  if (pods.length === 0) return;
+  const deployment = namespace === 'default' ? `deployment/${owner}` : `deployment/${owner} -n ${namespace}`;
+  throw new ApiError(
+    'Conflict',
+    `replicaset ${name} has ${pods.length} pod${pods.length === 1 ? '' : 's'} of deployment/${owner}: a rollout retires those of an earlier revision by itself; to replace those that serve: coxswain rollout restart ${deployment}`,
+  );
 }

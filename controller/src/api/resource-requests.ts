@@ -7,7 +7,7 @@ import type { ObjectStore, Preconditions } from '../state/object-store.ts';
 import { StoreError } from '../state/store-error.ts';
 import { ApiError, groupOf, invalid, notFound } from './api-error.ts';
 import type { ControlPlanePort } from './control-plane-port.ts';
-import { checkNamespaceDeletion, propagationIn } from './deletion.ts';
+import { checkNamespaceDeletion, checkReplicaSetDeletion, propagationIn } from './deletion.ts';
 import { selectObjects } from './object-selector.ts';
 import { applyMergePatch, isJsonObject, readJsonBody, readJsonObject } from './request-body.ts';
 import type { JsonObject } from './request-body.ts';
@@ -142,8 +142,9 @@ async function answerDelete(context: ParameterizedContext, path: ResourcePath, s
   const options = await readJsonBody(context.req);
   const preconditions = preconditionsIn(options);
   const propagation = propagationIn(context, options);
-  find(store, path);
+  const object = find(store, path);
   if (kind === 'Namespace') checkNamespaceDeletion(store, path.name ?? '');
+  if (kind === 'ReplicaSet') checkReplicaSetDeletion(store, object);
   if (kind === 'Pod' || kind === 'Namespace' || (kind === 'Deployment' && propagation === 'Foreground')) {
     // What has containers under it ends in order first; then the loop removes the object.
     context.body = store.markDeleted(kind, keyOfPath(path), preconditions);

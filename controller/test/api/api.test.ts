@@ -427,34 +427,6 @@ describe('API', () => {
       expect((await api.call('GET', '/apis/coxswain.dev/v1/plan')).body).to.have.keys('operations', 'changes', 'waits');
     });
 
-    it('deletes a Deployment at once, or after its pods when asked to, and orphans nobody', async () => {
-      api.store.create(deployment('acts'));
-      const orphaned = await api.call('DELETE', ACTS, { propagationPolicy: 'Orphan' });
-      expect(orphaned.code).to.equal(400);
-      expect(orphaned.text).to.include('Orphan is not supported');
-      expect((await api.call('DELETE', `${ACTS}?propagationPolicy=Sideways`)).code).to.equal(400);
-      const marked = await api.call('DELETE', ACTS, { propagationPolicy: 'Foreground' });
-      expect(marked.code).to.equal(200);
-      expect(api.store.get('Deployment', 'default/acts')?.metadata.deletionTimestamp).to.be.a('string');
-      expect((await api.call('DELETE', `${ACTS}?propagationPolicy=Background`)).body).to.include({ status: 'Success' });
-      expect(api.store.get('Deployment', 'default/acts')).to.equal(undefined);
-    });
-
-    it('deletes a namespace in order, but neither the default one nor one that manifests declare things in', async () => {
-      expect((await api.call('DELETE', '/api/v1/namespaces/default')).code).to.equal(404);
-      for (const name of ['default', 'shop']) api.store.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
-      expect((await api.call('DELETE', '/api/v1/namespaces/default')).code).to.equal(403);
-      const declared = configMap('greetings', 'hello');
-      const metadata = { ...declared.metadata, namespace: 'shop', annotations: { 'coxswain.dev/source': 'shop.yaml' } };
-      api.store.create({ ...declared, metadata });
-      const refused = await api.call('DELETE', '/api/v1/namespaces/shop');
-      expect(refused.code).to.equal(409);
-      expect(refused.text).to.include('configmap/greetings.shop in shop.yaml');
-      api.store.delete('ConfigMap', 'shop/greetings');
-      expect((await api.call('DELETE', '/api/v1/namespaces/shop')).code).to.equal(200);
-      expect(api.store.get('Namespace', '/shop')?.metadata.deletionTimestamp).to.be.a('string');
-    });
-
     it('takes manifests to compare, and nothing else', async () => {
       const url = '/apis/coxswain.dev/v1/diff';
       const files = [{ path: 'a.yaml', content: 'kind: Pod' }];
