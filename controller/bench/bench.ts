@@ -60,7 +60,7 @@ if (wants('rollout')) {
     const ratio =
       typeof swarm === 'string'
         ? ''
-        : `, ratios ${[swarm.ms, swarm.monitorZeroMs, swarm.loadedMonitorZeroMs].map((peerMs) => (ms / peerMs).toFixed(2)).join(', ')} (must: at most 0.5)`;
+        : `, ratios ${[swarm.ms, swarm.monitorZeroMs, swarm.loadedMonitorZeroMs].map((peerMs) => (ms / peerMs).toFixed(2)).join(', ')} (must: the second at most 0.5)`;
     console.log(`  ${title}: ${inSeconds(ms)}${ratio}; failed GETs ${failures.length} of ${sent} (must: 0) at 200/s, p99 ${p99Ms} ms`);
     for (const failure of failures.slice(0, 3)) console.log(`    failed GET: ${failure}`);
   }

@@ -73,19 +73,27 @@ async function measure(
   const annotations = { 'coxswain.dev/host-ports': hostPorts ?? null };
   await patch(client, { spec: { strategy: { rollingUpdate }, template: { metadata: { annotations } } } });
   await untilRolledOut(client);
+  const { ms, result } = await underLoad(system, async () => {
+    const startedAt = performance.now();
+    await patch(client, { spec: { template: { metadata: { annotations: { version: String(startedAt) } } } } });
+    await untilRolledOut(client);
+    return performance.now() - startedAt;
+  });
+  return { title, ms, sent: result.sent, failures: result.failures, p99Ms: result.p99Ms };
+}
+
+/** What `work` measured while Coxswain's replicas were asked, and what became of those requests. */
+async function underLoad(system: System, work: () => Promise<number>): Promise<{ readonly ms: number; readonly result: LoadResult }> {
   const load = new Load(system, { path: '/', perSecond: PER_SECOND });
   let ms: number;
   let result: LoadResult;
   try {
     await eventually(() => load.sent > PER_SECOND || Promise.reject(new Error('the load begins')), 10_000);
-    const startedAt = performance.now();
-    await patch(client, { spec: { template: { metadata: { annotations: { version: String(startedAt) } } } } });
-    await untilRolledOut(client);
-    ms = performance.now() - startedAt;
+    ms = await work();
   } finally {
     result = await load.stop();
   }
-  return { title, ms, sent: result.sent, failures: result.failures, p99Ms: result.p99Ms };
+  return { ms, result };
 }
 
 async function patch(client: ApiClient, change: object): Promise<void> {
@@ -120,12 +128,8 @@ async function benchSwarm(system: System): Promise<SwarmFigure | string> {
     };
     const ms = await measureOne('2', 1);
     const monitorZeroMs = await measureOne('3', 0);
-    const load = new Load(system, { path: '/', perSecond: PER_SECOND });
-    try {
-      return { ms, monitorZeroMs, loadedMonitorZeroMs: await measureOne('4', 0) };
-    } finally {
-      await load.stop();
-    }
+    const loaded = await underLoad(system, () => measureOne('4', 0));
+    return { ms, monitorZeroMs, loadedMonitorZeroMs: loaded.ms };
   } finally {
     await service.remove();
   }

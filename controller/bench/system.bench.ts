@@ -5,7 +5,7 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiClient } from '../src/cli/api-client.ts';
 import { Load } from '../test/e2e/load.ts';
-import { System } from '../test/e2e/system.ts';
+import { System, withWindow } from '../test/e2e/system.ts';
 import { prepare } from '../test/e2e/acts.ts';
 import { eventually } from '../test/eventually.ts';
 import { bareRemove, bareRun, bareSpec, untilHealthy } from './bare-docker.ts';
@@ -150,7 +150,7 @@ function pssMb(pid: number): number {
 
 /** A system with a user and a category, its autoscaler out of the way. */
 export async function withSystem<T>(use: (system: System) => Promise<T>): Promise<T> {
-  const system = new System({ name: 'bench', basePort: 18_600, edit: (_file, text) => text.replaceAll(': 120s', ': 3600s') });
+  const system = new System({ name: 'bench', basePort: 18_600, edit: withWindow(3600) });
   let hasFailed = true;
   try {
     await system.up();

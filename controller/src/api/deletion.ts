@@ -1,7 +1,7 @@
 /** What a DELETE may ask for, and which deletions are refused because they could not last. */
 import type { ParameterizedContext } from 'koa';
 import { ANNOTATION } from '../model/annotations.ts';
-import { formatReference, KINDS } from '../model/objects.ts';
+import { formatArgument, formatReference, KINDS } from '../model/objects.ts';
 import type { KubernetesObject } from '../model/objects.ts';
 import type { ObjectStore } from '../state/object-store.ts';
 import { ApiError } from './api-error.ts';
@@ -46,9 +46,9 @@ export function checkReplicaSetDeletion(store: ObjectStore, { metadata }: Kubern
   if (owner === undefined || store.get('Deployment', `${namespace}/${owner}`) === undefined) return;
   const pods = [...store.list('Pod').values()].filter((pod) => pod.metadata.ownerReferences?.some((reference) => reference.uid === uid));
   if (pods.length === 0) return;
-  const deployment = namespace === 'default' ? `deployment/${owner}` : `deployment/${owner} -n ${namespace}`;
+  const deployment = { name: owner, namespace };
   throw new ApiError(
     'Conflict',
-    `replicaset ${name} has ${pods.length} pod${pods.length === 1 ? '' : 's'} of deployment/${owner}: a rollout retires those of an earlier revision by itself; to replace those that serve: coxswain rollout restart ${deployment}`,
+    `replicaset ${name} has ${pods.length} pod${pods.length === 1 ? '' : 's'} of ${formatReference('Deployment', deployment)}: a rollout retires those of an earlier revision by itself; to replace those that serve: coxswain rollout restart ${formatArgument('Deployment', deployment)}`,
   );
 }

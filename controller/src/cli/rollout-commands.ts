@@ -7,6 +7,7 @@ import type { Command } from 'commander';
 import { stringify } from 'yaml';
 import { resourceUrl } from '../api/resource-path.ts';
 import { ANNOTATION } from '../model/annotations.ts';
+import { formatArgument, formatReference } from '../model/objects.ts';
 import type { Deployment } from '../model/objects.ts';
 import { parseDurationMs } from '../reconcile/duration.ts';
 import type { ApiClient } from './api-client.ts';
@@ -233,10 +234,8 @@ function imagesIn(
 
 function targetOf(context: CliContext, text: string, namespace: string): Target {
   const name = nameOfKind(text, 'Deployment');
-  const [called, typed] =
-    namespace === 'default'
-      ? [`deployment/${name}`, `deployment/${name}`]
-      : [`deployment/${name}.${namespace}`, `deployment/${name} -n ${namespace}`];
+  const called = formatReference('Deployment', { name, namespace });
+  const typed = formatArgument('Deployment', { name, namespace });
   return { client: clientOf(context), url: resourceUrl(describe('Deployment'), namespace, name), called, typed, name, namespace };
 }
 

@@ -516,9 +516,17 @@ export function keyOf(object: { readonly metadata: ObjectMeta }): ObjectKey {
   return `${object.metadata.namespace ?? ''}/${object.metadata.name}`;
 }
 
+interface Named {
+  readonly name: string;
+  readonly namespace?: string | undefined;
+}
+
 /** "deployment/acts", or "deployment/acts.staging" outside the default namespace: how operations, events and errors name an object. */
-export function formatReference(kind: string, metadata: { readonly name: string; readonly namespace?: string | undefined }): string {
-  const namespace = metadata.namespace;
-  const suffix = namespace === undefined || namespace === 'default' ? '' : `.${namespace}`;
-  return `${kind.toLowerCase()}/${metadata.name}${suffix}`;
+export function formatReference(kind: string, { name, namespace = 'default' }: Named): string {
+  return `${kind.toLowerCase()}/${name}${namespace === 'default' ? '' : `.${namespace}`}`;
+}
+
+/** "deployment/acts", or "deployment/acts -n staging": how a command takes it. */
+export function formatArgument(kind: string, { name, namespace = 'default' }: Named): string {
+  return `${kind.toLowerCase()}/${name}${namespace === 'default' ? '' : ` -n ${namespace}`}`;
 }

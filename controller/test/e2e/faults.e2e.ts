@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { eventually } from '../eventually.ts';
 import { prepare } from './acts.ts';
 import { Load } from './load.ts';
-import { System } from './system.ts';
+import { System, withWindow } from './system.ts';
 import { removeByForce } from '../runtime/remove-by-force.ts';
 
 const signal = (): AbortSignal => AbortSignal.timeout(30_000);
@@ -15,9 +15,7 @@ describe('faults', function () {
   let hasFailed = false;
 
   before(async () => {
-    // The autoscaler would have its say about replicas two minutes after the first request.
-    const edit = (_file: string, text: string): string => text.replaceAll(': 120s', ': 3600s');
-    system = new System({ name: 'faults', basePort: 18_300, edit });
+    system = new System({ name: 'faults', basePort: 18_300, edit: withWindow(3600) });
     await system.up();
     await prepare(system);
     await system.command('scale', 'acts', '--replicas', '3');

@@ -6,7 +6,7 @@ import { connect } from 'node:net';
 import { expect } from 'chai';
 import { eventually } from '../eventually.ts';
 import { postAct, prepare } from './acts.ts';
-import { System } from './system.ts';
+import { System, withWindow } from './system.ts';
 
 /** A GET whose target goes out byte for byte. Resolves with the answer's head. */
 function rawGet(port: number, target: string): Promise<string> {
@@ -32,7 +32,7 @@ export function describeMission(
     let hasFailed = false;
 
     before(async () => {
-      system = new System({ ...options, edit: (_file, text) => text.replaceAll(': 120s', `: ${windowSeconds}s`) });
+      system = new System({ ...options, edit: withWindow(windowSeconds) });
       await system.up();
     });
     afterEach(function () {

@@ -35,6 +35,11 @@ export interface SystemOptions {
   readonly environment?: Readonly<Record<string, string>>;
 }
 
+/** For `edit`: another period and window of the shipped autoscaler, seconds. With an hour it has no say about replicas in the middle of a test. */
+export function withWindow(windowSeconds: number): NonNullable<SystemOptions['edit']> {
+  return (_file, text) => text.replaceAll(': 120s', `: ${windowSeconds}s`);
+}
+
 function shippedManifests(): Readonly<Record<string, string>> {
   const directory = join(repositoryDir, 'manifests');
   return Object.fromEntries(readdirSync(directory).map((file) => [file, readFileSync(join(directory, file), 'utf8')]));

@@ -1,5 +1,5 @@
 import { prepare } from '../../e2e/acts.ts';
-import { System } from '../../e2e/system.ts';
+import { System, withWindow } from '../../e2e/system.ts';
 import { eventually } from '../../eventually.ts';
 import { withSystem } from '../converged.ts';
 import { disturb } from '../disturb.ts';
@@ -11,11 +11,7 @@ export const databaseKilled: ChaosScenario = {
   promise: 'it is replaced with its data; no acts replica is restarted; GETs wait for its return and are answered',
   bounds: { convergeMs: 30_000 },
   async run({ basePort, isQuick, print }) {
-    const system = new System({
-      name: 'chaos-database',
-      basePort,
-      edit: (_file, text) => text.replace('coxswain.dev/sync-period: 120s', 'coxswain.dev/sync-period: 3600s'),
-    });
+    const system = new System({ name: 'chaos-database', basePort, edit: withWindow(3600) });
     return withSystem(system, async () => {
       await prepare(system);
       await system.command('scale', 'acts', '--replicas', '3');

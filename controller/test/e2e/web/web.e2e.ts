@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { Browser } from 'playwright-core';
 import { eventually } from '../../eventually.ts';
-import { System } from '../system.ts';
+import { System, withWindow } from '../system.ts';
 import { hostName, launchChromium } from './chromium.ts';
 import { makeCertificate, startHttpsFront } from './https-front.ts';
 import { Visitor } from './visitor.ts';
@@ -30,9 +30,7 @@ describe('the web app, in Chromium through the ingress', function () {
     await studio.setContent('<body style="background: linear-gradient(45deg, teal, gold, tomato)">');
     photo = await studio.screenshot();
     await studio.close();
-    // The autoscaler would have its say about replicas in the middle of a test.
-    const edit = (_file: string, text: string): string => text.replaceAll(': 120s', ': 3600s');
-    system = new System({ name: 'web', basePort: 18_500, edit });
+    system = new System({ name: 'web', basePort: 18_500, edit: withWindow(3600) });
     await system.up();
     url = `http://${hostName}:${system.ingressPort}/`;
   });
